@@ -1,0 +1,48 @@
+# Everything sets itself up: all that is needed is Python 3.11, 3.12 or 3.13 and the package registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PORT ?= 8000
+# Which worker count suits the tests; two cores are enough.
+TEST_WORKERS ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test serve lab bench check clean help
+
+help: ## What can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+setup: $(STAMP) ## Prepare .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v < (3, 14) and "Python %d.%d is not supported: use 3.11, 3.12 or 3.13 (make PYTHON=python3.12 ...)" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[local,notebook,dev]' --constraint constraints.txt
+	@touch $@
+
+demo: setup ## Decide on three photos over HTTP, and show how
+	@$(BIN)/artemis build
+	@$(BIN)/artemis demo
+
+serve: setup ## Serve on PORT (8000)
+	@$(BIN)/artemis build
+	@$(BIN)/artemis serve --port $(PORT)
+
+lab: setup ## Open JupyterLab on the use cases
+	@$(BIN)/jupyter lab usecases
+
+test: setup ## Everything that guards main
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/artemis build --check
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
+	$(BIN)/pytest --nbval --nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval.cfg -n $(TEST_WORKERS) --dist loadfile usecases
+
+bench: setup ## Measure us and a peer, in one run
+	@$(BIN)/python -m pip install --quiet --editable '.[bench]' --constraint constraints.txt
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove what was made here
+	rm -rf $(VENV) .artemis .pytest_cache .mypy_cache .ruff_cache reports
