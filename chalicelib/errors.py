@@ -1,0 +1,129 @@
+"""Every error Artemis raises on purpose.
+
+    ArtemisError
+    ├── ContractError        a use case breaks the authoring contract; carries every problem found
+    ├── SettingsError        misconfigured: the service refuses to start; carries every problem found
+    ├── StepError            a step of a decision failed; carries the failure as data
+    ├── ProviderError        a model could not answer (raised inside tasks, so it becomes data there)
+    └── ServiceError         has an HTTP status and a stable code; the edge turns it into a problem
+        ├── Malformed            400  the body is not a JSON text
+        ├── Unauthenticated      401
+        ├── NotFound             404  unknown, or not this client's to see
+        ├── TooLarge             413
+        ├── Invalid              422  the JSON is not a valid request; carries pointers
+        ├── DecisionFailed       500, 502 or 504  recorded as a failed decision
+        └── Unavailable          503  overloaded, or the store is down; safe to ask again
+
+Classes carry data; wording for people is made where it is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class ArtemisError(Exception):
+    """The root: catching it catches everything Artemis raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One violation of the authoring contract, placed in the module's source.
+
+    ``line`` is 1-based in the generated module (or in the notebook's namespace), 0 when the
+    fault has no line of its own.
+    """
+
+    rule: str
+    message: str
+    hint: str = ""
+    line: int = 0
+
+
+class ContractError(ArtemisError):
+    """A use case breaks the authoring contract. ``faults`` lists all of it."""
+
+    def __init__(self, name: str, faults: list[Fault]) -> None:
+        self.name, self.faults = name, faults
+        super().__init__(f"use case {name}: " + "; ".join(fault.message for fault in faults))
+
+
+class SettingsError(ArtemisError):
+    """The configuration does not hold. ``problems`` is a list of sentences, all of them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+class ProviderError(ArtemisError):
+    """A provider could not answer a capability."""
+
+
+class ServiceError(ArtemisError):
+    """An error with a place in the HTTP contract.
+
+    ``code`` is stable and becomes the problem's ``type``; ``members`` are extra problem members.
+    """
+
+    status = 500
+    code = "internal"
+    title = "Internal error"
+
+    def __init__(self, detail: str, **members: Any) -> None:
+        self.detail, self.members = detail, members
+        self.headers: dict[str, str] = {}
+        super().__init__(detail)
+
+
+class Malformed(ServiceError):
+    status, code, title = 400, "malformed-body", "The body is not a JSON text"
+
+
+class Unauthenticated(ServiceError):
+    status, code, title = 401, "unauthenticated", "A valid API key is needed"
+
+    def __init__(self, detail: str, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.headers["WWW-Authenticate"] = "Bearer"
+
+
+class NotFound(ServiceError):
+    status, code, title = 404, "not-found", "Not found"
+
+
+class TooLarge(ServiceError):
+    status, code, title = 413, "too-large", "The body is too large"
+
+
+class Invalid(ServiceError):
+    """422. ``errors`` is a list of ``{"pointer": RFC 6901 pointer, "detail": sentence}``."""
+
+    status, code, title = 422, "invalid-request", "The request is not valid"
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        self.errors = errors
+        count = "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
+        super().__init__(f"{count} in the request", errors=errors)
+
+
+class DecisionFailed(ServiceError):
+    """A decision that was recorded as failed; ``members`` name its id and the step."""
+
+    title = "The decision failed"
+
+    def __init__(self, status: int, code: str, detail: str, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.status, self.code = status, code
+
+
+class Unavailable(ServiceError):
+    """503. Nothing was decided; the same request may be sent again after ``retry_after`` seconds."""
+
+    status, code, title = 503, "unavailable", "Not available right now"
+
+    def __init__(self, detail: str, code: str = "unavailable", retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.headers["Retry-After"] = str(retry_after)

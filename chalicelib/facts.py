@@ -1,0 +1,158 @@
+"""Facts: a value is written as JSON by its annotation and read back before anybody uses it.
+
+So what is decided on is what is recorded. JSON turns ``{1: (1, 2)}`` into ``{"1": [1, 2]}``; a
+consumer that saw the first live and the second in a replay would decide differently.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import math
+import types
+import typing
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from chalicelib.errors import ArtemisError
+
+SCALARS = (str, int, float, bool, type(None))
+
+
+class NotRecordable(ArtemisError):
+    """A value cannot be recorded as it is; the message says which part and why."""
+
+
+class Codec:
+    """Writes and reads values of one annotation. Raises NotRecordable, both ways."""
+
+    __slots__ = ("_adapter", "_expected")
+
+    def __init__(self, annotation: Any) -> None:
+        self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        self._expected = describe(annotation)
+
+    def encode(self, value: Any) -> str:
+        """The value as JSON text: finite numbers, no NUL, no lone surrogate."""
+        try:
+            data = self._adapter.dump_json(value, by_alias=True, warnings=False)
+        except (PydanticSerializationError, RecursionError) as error:
+            raise NotRecordable(f"the result cannot be written as JSON: {error}") from error
+        if b"null" in data and (pointer := find(value, not_finite)) is not None:
+            raise NotRecordable(f"a number is not finite at {pointer or 'the top'}")
+        if b"\\u0000" in data and (pointer := find(value, has_nul)) is not None:
+            raise NotRecordable(f"a text holds a NUL character at {pointer or 'the top'}")
+        return data.decode()
+
+    def decode(self, text: str) -> Any:
+        """The value that ``text`` stands for, a fresh one each time."""
+        try:
+            return self._adapter.validate_json(text, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = "/".join(map(str, first["loc"])) or "the top"
+            raise NotRecordable(
+                f"the result does not fit its annotation {self._expected}: {first['msg']} (at {where})"
+            ) from error
+
+
+def canonical(value: Any) -> str:
+    """JSON text with sorted keys: equal values, equal text. Raises ValueError on NaN."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+def not_finite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def has_nul(value: Any) -> bool:
+    return isinstance(value, str) and "\0" in value
+
+
+def has_surrogate(value: Any) -> bool:
+    return isinstance(value, str) and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def find(value: Any, test: Callable[[Any], bool]) -> str | None:
+    """The JSON pointer of the first leaf or key that passes ``test``; None when there is none."""
+    stack = [("", value)]
+    while stack:
+        pointer, item = stack.pop()
+        if test(item):
+            return pointer
+        children = [(f"{pointer}/{escape(key)}", child, key) for key, child in _children(item)]
+        for path, _, key in children:
+            if test(key):
+                return path
+        stack.extend((path, child) for path, child, _ in reversed(children))
+    return None
+
+
+def escape(part: Any) -> str:
+    """One reference token of an RFC 6901 JSON pointer."""
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _children(item: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(item, BaseModel):
+        yield from item.__dict__.items()
+        yield from (item.__pydantic_extra__ or {}).items()
+    elif dataclasses.is_dataclass(item) and not isinstance(item, type):
+        yield from ((field.name, getattr(item, field.name)) for field in dataclasses.fields(item))
+    elif isinstance(item, dict):
+        yield from item.items()
+    elif isinstance(item, (list, tuple, set, frozenset)):
+        yield from enumerate(item)
+
+
+def describe(annotation: Any) -> str:
+    """An annotation as its author wrote it, as nearly as can be told."""
+    return (
+        annotation.__name__
+        if isinstance(annotation, type) and not typing.get_args(annotation)
+        else (str(annotation).replace("typing.", "").replace("__main__.", ""))
+    )
+
+
+def unrecordable(annotation: Any) -> str | None:
+    """Why a task may not return this annotation, or None when it may."""
+    if annotation in (Any, object):
+        return f"{describe(annotation)} says nothing about what is recorded"
+    if annotation in (None, dict, list, *SCALARS) or annotation in (datetime, date):
+        return None
+    origin = typing.get_origin(annotation)
+    arguments = typing.get_args(annotation)
+    if origin is Literal:
+        return None
+    if origin is typing.Annotated:
+        return unrecordable(arguments[0])
+    if origin in (list, tuple, typing.Union, types.UnionType):
+        return _first(unrecordable(argument) for argument in arguments if argument is not ...)
+    if origin is dict:
+        return _first(unrecordable(argument) for argument in arguments if argument is not Any)
+    return _unrecordable_class(annotation)
+
+
+def _first(reasons: Iterator[str | None]) -> str | None:
+    return next((reason for reason in reasons if reason), None)
+
+
+def _unrecordable_class(annotation: Any) -> str | None:
+    from chalicelib.photo import Photo
+
+    if annotation is Photo:
+        return "a Photo is not a result; return what was found in it"
+    model = getattr(annotation, "__origin__", annotation)  # a generic model's class
+    if isinstance(model, type) and (
+        issubclass(model, (BaseModel, enum.Enum)) or dataclasses.is_dataclass(model) or typing.is_typeddict(model)
+    ):
+        return None
+    return (
+        f"{describe(annotation)} cannot be recorded as JSON and read back; use JSON scalars, dict, list, "
+        "tuple, Literal, Enum, datetime, a pydantic model or a dataclass"
+    )

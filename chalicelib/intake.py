@@ -1,0 +1,149 @@
+"""Reading a request: bytes from anywhere in, a validated request or a clear 4xx out.
+
+Unknown fields are refused, nested ones too, unless a model says otherwise. Numbers are finite,
+texts hold no NUL and no lone surrogate. Each problem has a JSON pointer that names only what is
+in the input.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from chalicelib.errors import Invalid, Malformed
+from chalicelib.facts import escape, find, has_nul, has_surrogate, not_finite
+from chalicelib.photo import Photo, PhotoPolicy
+from chalicelib.run import Intake
+
+MAX_ERRORS = 50  # problems that one answer lists
+
+
+def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Intake:
+    """The request in ``body``. Raises Malformed (400) or Invalid (422)."""
+    text = _decode(body)
+    try:
+        request = model.model_validate_json(text, strict=True, context=policy, **_extra(model))
+    except ValidationError as error:
+        raise _refusal(error, text) from None
+    return seal(request)
+
+
+def seal(request: BaseModel) -> Intake:
+    """A validated request with its record. Raises Invalid for what cannot be recorded."""
+    record = request.model_dump_json(by_alias=True, warnings=False)
+    if "null" in record and (pointer := find(request, not_finite)) is not None:
+        raise Invalid([{"pointer": pointer, "detail": "the number is not finite"}])
+    if "\\u0000" in record and (pointer := find(request, has_nul)) is not None:
+        raise Invalid([{"pointer": pointer, "detail": "the text holds a NUL character"}])
+    return Intake(request, unseal(type(request), record) if has_photo(type(request)) else request, record)
+
+
+def unseal(model: type[BaseModel], record: str) -> BaseModel:
+    """A request read back from its record: photos without their bytes."""
+    return model.model_validate_json(record, context="recorded")
+
+
+@lru_cache(maxsize=256)
+def has_photo(model: type[BaseModel]) -> bool:
+    return any(found is Photo for found in mentioned(model))
+
+
+def mentioned(annotation: Any, seen: set[int] | None = None) -> Iterator[Any]:
+    """Every type that an annotation mentions, at any depth; each model once."""
+    seen = set() if seen is None else seen
+    if id(annotation) in seen:
+        return
+    seen.add(id(annotation))
+    yield annotation
+    for part in (*typing.get_args(annotation), *_field_types(annotation)):
+        yield from mentioned(part, seen)
+
+
+def _field_types(annotation: Any) -> list[Any]:
+    if not isinstance(annotation, type) or annotation is Photo:
+        return []
+    if issubclass(annotation, BaseModel):
+        return [info.annotation for info in annotation.model_fields.values()]
+    if dataclasses.is_dataclass(annotation) or typing.is_typeddict(annotation):
+        return list(typing.get_type_hints(annotation, include_extras=True).values())
+    return []
+
+
+@lru_cache(maxsize=256)
+def _extra(model: type[BaseModel]) -> dict[str, Any]:
+    """How unknown fields are refused: by an argument of the call, which outranks every model's own
+    setting; so where some model has one, the others are rebuilt to forbid instead."""
+    models = [found for found in mentioned(model) if isinstance(found, type) and issubclass(found, BaseModel)]
+    if not any("extra" in found.model_config for found in models):
+        return {"extra": "forbid"}
+    for found in reversed(models):
+        if "extra" not in found.model_config:
+            found.model_config["extra"] = "forbid"
+    for found in reversed(models):
+        found.model_rebuild(force=True)
+    return {}
+
+
+def _decode(body: bytes | str) -> str:
+    if not body:
+        raise Malformed("there is no body; send the request as a JSON object")
+    if isinstance(body, str):
+        return body
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"the body is not UTF-8: byte {error.start} cannot be decoded") from None
+
+
+def _refusal(error: ValidationError, text: str) -> Malformed | Invalid:
+    details = error.errors(include_url=False, include_input=False)
+    if details[0]["type"] == "json_invalid":
+        return _unparsed(str(details[0]["ctx"]["error"]), text)
+    parsed = json.loads(text)
+    return Invalid([_pointed(dict(detail), parsed) for detail in details[:MAX_ERRORS]])
+
+
+def _unparsed(reason: str, text: str) -> Malformed | Invalid:
+    """No JSON to pydantic's parser. Python's own takes lone surrogates, and so can say where one is."""
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        return Malformed(f"the body cannot be read: {reason}")
+    pointer = find(parsed, has_surrogate)
+    if pointer is None:
+        return Malformed(f"the body cannot be read: {reason}")
+    return Invalid(
+        [{"pointer": printable(pointer), "detail": "the text holds a lone surrogate, which is no character"}]
+    )
+
+
+def printable(text: str) -> str:
+    """``text`` with what UTF-8 cannot hold escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _pointed(detail: dict[str, Any], parsed: Any) -> dict[str, str]:
+    """One problem; pydantic's location also names union members and missing fields, which are left out."""
+    pointer, node = "", parsed
+    for part in detail["loc"]:
+        if _holds(node, part):
+            node = node[part]
+            pointer += "/" + escape(part)
+    message = detail["msg"]
+    if detail["type"] == "missing":
+        message = f"the field {detail['loc'][-1]!r} is missing"
+    elif detail["type"] == "extra_forbidden":
+        message = "there is no such field"
+    return {"pointer": pointer, "detail": message}
+
+
+def _holds(node: Any, part: str | int) -> bool:
+    if isinstance(node, dict):
+        return part in node
+    return isinstance(node, list) and isinstance(part, int) and part < len(node)

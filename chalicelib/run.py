@@ -1,0 +1,74 @@
+"""What a run gives: the request as it was decided on, the facts, the decision or the failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from chalicelib.models import Call
+
+STATUS = {
+    "task-failed": 502,
+    "task-timeout": 504,
+    "deadline": 504,
+    "step-failed": 500,
+    "invalid-decision": 500,
+}
+
+
+@dataclass(slots=True)
+class Fact:
+    """What a task gave: its result as JSON text, or why there is none. Times in milliseconds."""
+
+    task: str
+    key: str
+    output: str | None
+    error: dict[str, Any] | None
+    fallback: bool
+    calls: list[Call]
+    started_ms: float
+    duration_ms: float
+
+
+@dataclass(slots=True)
+class Failure:
+    """Why there is no decision. ``kind`` is stable and decides the HTTP status."""
+
+    kind: str
+    step: str
+    error: dict[str, Any]
+
+    @property
+    def status(self) -> int:
+        return STATUS[self.kind]
+
+
+@dataclass(slots=True)
+class Run:
+    """Everything that happened: a decision or a failure, the facts, and when each step ran.
+
+    ``timings``: step -> (started, duration) in milliseconds since the request began.
+    """
+
+    decision: str | None = None
+    failure: Failure | None = None
+    facts: list[Fact] = field(default_factory=list)
+    timings: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def degraded(self) -> list[dict[str, str]]:
+        """The tasks whose fallback was used, and why."""
+        return [
+            {"task": fact.task, "error": fact.error["error"]} for fact in self.facts if fact.fallback and fact.error
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A request as it is decided on. ``sealed`` is what logic sees: read back from ``record``."""
+
+    live: BaseModel
+    sealed: BaseModel
+    record: str
