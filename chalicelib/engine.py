@@ -1,0 +1,276 @@
+"""The engine: runs a use case's graph for one request, and says everything that happened.
+
+Tasks run in worker threads, in parallel, each under its timeout; plain steps run inline, as soon
+as what they need is there. Failures are data: a task's becomes its fallback or the run's failure,
+and what other tasks already found is kept either way. The result of every task is written as
+JSON by its annotation, and each consumer gets a freshly read value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from queue import Empty, SimpleQueue
+from time import perf_counter
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from chalicelib.errors import Unavailable
+from chalicelib.facts import NotRecordable
+from chalicelib.graph import Step
+from chalicelib.models import Models
+from chalicelib.run import Fact, Failure, Intake, Run
+from chalicelib.usecase import UseCase
+from chalicelib.workers import Job, Workers
+
+MESSAGE_LIMIT = 500  # characters of an exception's text that are kept
+UNKEYED = frozenset({"models", "history"})
+
+
+class Engine:
+    """Runs use cases. One per process: its worker threads are shared by all requests.
+
+    Args:
+        models: makes the capabilities object that a task is given.
+    """
+
+    def __init__(self, models: Any, workers: Workers | None = None) -> None:
+        self.models = models
+        self.workers = workers or Workers()
+
+    def run(self, usecase: UseCase, intake: Intake, now: datetime, deadline: float) -> Run:
+        """Decide. ``deadline`` is in seconds from now, for the whole.
+
+        Raises Unavailable when too many threads hang; everything else is in the Run.
+        """
+        if self.workers.exhausted:
+            raise Unavailable("too many tasks hang; no new decision is started", code="overloaded", retry_after=5)
+        return _Execution(self, usecase, intake, now, deadline).complete()
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A task in flight: ``late_at`` is when it is given up."""
+
+    step: Step
+    key: str
+    models: Models
+    started: float
+    late_at: float
+    job: Job | None = None
+
+
+class _Execution:
+    """One run in progress."""
+
+    def __init__(self, engine: Engine, usecase: UseCase, intake: Intake, now: datetime, deadline: float) -> None:
+        self.engine, self.usecase, self.intake, self.now = engine, usecase, intake, now
+        self.began = perf_counter()
+        self.deadline = self.began + deadline
+        # what is late falls back a little before the deadline, so that logic has time to decide
+        self.tasks_end = self.deadline - min(0.5, deadline / 10)
+        self.graph = usecase.graph
+        self.waits = dict(self.graph.waits)
+        self.ready = [step for step in self.graph.steps if not self.waits[step.name]]
+        self.values: dict[str, Any] = {}
+        self.texts: dict[str, str] = {}
+        self.in_flight: dict[str, _Pending] = {}
+        self.finished: SimpleQueue[tuple[str, str | None, Any, dict[str, Any] | None]] = SimpleQueue()
+        self.result = Run()
+
+    def complete(self) -> Run:
+        while True:
+            if self.result.failure is None:
+                self._advance()
+            if not self.in_flight:
+                break
+            self._await()
+        if self.result.decision is not None and perf_counter() > self.deadline:
+            self._fail("deadline", "decide", {"error": "timeout", "message": "decided after the deadline"})
+        return self.result
+
+    def _advance(self) -> None:
+        """Start every ready task, then run the ready logic, taking in what finishes meanwhile."""
+        while self.ready and self.result.failure is None:
+            tasks = [step for step in self.ready if step.task]
+            plain = [step for step in self.ready if not step.task]
+            self.ready = plain[1:]
+            for step in tasks:
+                self._start(step)
+            if plain:
+                self._run_inline(plain[0])
+
+    def _start(self, step: Step) -> None:
+        now = perf_counter()
+        limit = self.tasks_end if step.task.timeout is None else min(self.tasks_end, now + step.task.timeout)
+        pending = _Pending(step, "", self.engine.models(), now, limit)
+        self.in_flight[step.name] = pending
+        try:
+            pending.key = self._fact_key(step)
+            arguments = self._arguments(step, self.intake.live, pending.models)
+        except Exception as error:
+            self._settle_task(step.name, None, None, self._describe(step, error))
+            return
+        if now >= limit:
+            self._settle_task(step.name, None, None, _late(0.0))
+            return
+        pending.job = Job(partial(self._perform, step, arguments))
+        self.engine.workers.submit(pending.job)
+
+    def _perform(self, step: Step, arguments: list[Any]) -> None:
+        """In a worker thread. Catches everything: a task must not take its thread or process along."""
+        text, value, error = None, None, None
+        try:
+            assert step.codec is not None
+            text = step.codec.encode(step.function(*arguments))
+            value = step.codec.decode(text)
+        except BaseException as raised:
+            text, error = None, self._describe(step, raised)
+        self.finished.put((step.name, text, value, error))
+
+    def _await(self) -> None:
+        """Take in the next finished task, or give up those that are late."""
+        earliest = min(pending.late_at for pending in self.in_flight.values())
+        try:
+            self._settle_task(*self.finished.get(timeout=max(0.0, earliest - perf_counter())))
+        except Empty:
+            now = perf_counter()
+            for name, pending in list(self.in_flight.items()):
+                if pending.late_at <= now:
+                    self._give_up(name, pending, now)
+
+    def _give_up(self, name: str, pending: _Pending, now: float) -> None:
+        if pending.job:
+            self.engine.workers.abandon(pending.job)
+        self._settle_task(name, None, None, _late(now - pending.started))
+
+    def _settle_task(self, name: str, text: str | None, value: Any, error: dict[str, Any] | None) -> None:
+        pending = self.in_flight.pop(name, None)
+        if pending is None:
+            return  # it came after it had been given up
+        step, fallback = pending.step, False
+        if error and step.fallback is not None:
+            assert step.codec is not None
+            text, value, fallback = step.fallback, step.codec.decode(step.fallback), True
+        self._time(name, pending.started)
+        self.result.facts.append(
+            Fact(
+                name,
+                pending.key,
+                text,
+                error,
+                fallback,
+                list(pending.models.calls),
+                *self.result.timings[name],
+            )
+        )
+        if text is None:
+            assert error is not None
+            self._fail("task-timeout" if error["error"] == "timeout" else "task-failed", name, error)
+            return
+        self.texts[name] = text
+        self._settle(name, value)
+
+    def _run_inline(self, step: Step) -> None:
+        if perf_counter() > self.deadline:
+            self._fail("deadline", step.name, {"error": "timeout", "message": "the deadline passed before this step"})
+            return
+        started = perf_counter()
+        try:
+            value = step.function(*self._arguments(step, self.intake.sealed, None))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise
+            self._time(step.name, started)
+            self._fail("step-failed", step.name, self._describe(step, error))
+            return
+        self._time(step.name, started)
+        self._settle(step.name, value) if step.codec is None else self._conclude(step, value)
+
+    def _conclude(self, step: Step, value: Any) -> None:
+        assert step.codec is not None
+        try:
+            text = step.codec.encode(value)
+            step.codec.decode(text)
+            self.result.decision = text
+        except NotRecordable as error:
+            self._fail("invalid-decision", step.name, self._describe(step, error))
+
+    def _settle(self, name: str, value: Any) -> None:
+        self.values[name] = value
+        for consumer in self.graph.consumers[name]:
+            self.waits[consumer.name] -= 1
+            if not self.waits[consumer.name]:
+                self.ready.append(consumer)
+
+    def _arguments(self, step: Step, request: BaseModel, models: Models | None) -> list[Any]:
+        given = {"request": request, "now": self.now, "models": models}
+        return [
+            given[need] if need in given else self._value(need) if need in self.values else getattr(request, need)
+            for need in step.needs
+        ]
+
+    def _value(self, name: str) -> Any:
+        """A step's result; a fact is read anew for all but one consumer, so none sees another's changes."""
+        codec = self.graph.by_name[name].codec
+        if codec is None or len(self.graph.consumers[name]) == 1:
+            return self.values[name]
+        value = self.values[name]
+        return value if value is None or type(value) in (str, int, float, bool) else codec.decode(self.texts[name])
+
+    def _fact_key(self, step: Step) -> str:
+        """Digest of the task's fingerprint and its arguments; empty where there is no fingerprint."""
+        fingerprint = self.usecase.fingerprints.get(step.name)
+        if fingerprint is None:
+            return ""
+        parts = [
+            fingerprint.encode(),
+            *(self._argument_text(need) for need in step.needs if need not in UNKEYED),
+        ]
+        return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+    def _argument_text(self, need: str) -> bytes:
+        if need == "request":
+            return self.intake.record.encode()
+        if need == "now":
+            return self.now.isoformat().encode()
+        if need in self.texts:
+            return self.texts[need].encode()
+        if need in self.values:
+            return to_json(self.values[need])
+        return self.intake.live.__pydantic_serializer__.to_json(self.intake.live, include={need})
+
+    def _time(self, name: str, started: float) -> None:
+        ended = perf_counter()
+        self.result.timings[name] = (
+            round((started - self.began) * 1000, 3),
+            round((ended - started) * 1000, 3),
+        )
+
+    def _fail(self, kind: str, step: str, error: dict[str, Any]) -> None:
+        self.result.decision = None
+        if self.result.failure is None:
+            self.result.failure = Failure(kind, step, error)
+
+    def _describe(self, step: Step, error: BaseException) -> dict[str, Any]:
+        return describe_error(self.usecase, step, error)
+
+
+def describe_error(usecase: UseCase, step: Step, error: BaseException) -> dict[str, Any]:
+    """An exception as data: its type, text and, where known, notebook, cell and line."""
+    place = usecase.place_of(error) or usecase.place_of_step(step)
+    described: dict[str, Any] = {
+        "error": "failed",
+        "type": type(error).__name__,
+        "message": str(error)[:MESSAGE_LIMIT],
+    }
+    return described | (asdict(place) if place else {})
+
+
+def _late(seconds: float) -> dict[str, Any]:
+    return {"error": "timeout", "type": "TimeoutError", "message": f"no result after {seconds:.1f} s"}
