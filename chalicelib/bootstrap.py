@@ -1,0 +1,81 @@
+"""The composition root: the only place that names concrete adapters. Nothing is made before it is needed."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from importlib import import_module
+from threading import Lock
+from typing import Any
+
+from chalicelib.engine import Engine
+from chalicelib.errors import ProviderError
+from chalicelib.manifest import GENERATED, Manifest
+from chalicelib.models import Models
+from chalicelib.providers import PROVIDERS
+from chalicelib.service import Service
+from chalicelib.settings import LOCAL, Settings
+from chalicelib.settings import load as load_settings
+
+
+class Providers:
+    """capability -> (name, provider) of a stage; each provider is imported and made on first use."""
+
+    def __init__(self, by_capability: dict[str, str]) -> None:
+        self._by_capability, self._made, self._lock = by_capability, {}, Lock()  # type: ignore[var-annotated]
+
+    def __call__(self, capability: str) -> tuple[str, Any]:
+        name = self._by_capability.get(capability)
+        if name is None:
+            raise ProviderError(f"no provider answers {capability!r} on this stage: name one in its stage file")
+        if name not in self._made:
+            with self._lock:
+                if name not in self._made:
+                    module, _, attribute = PROVIDERS[name].partition(":")
+                    self._made[name] = getattr(import_module(module), attribute)()
+        return name, self._made[name]
+
+
+def engine(providers: dict[str, str]) -> Engine:
+    """An engine whose tasks are given these providers."""
+    by_capability = Providers(providers)
+    return Engine(models=lambda: Models(by_capability))
+
+
+@lru_cache(maxsize=1)
+def _store(url: str) -> Any:
+    from chalicelib.store import Store
+
+    return Store(url)
+
+
+def build(settings: Settings, manifest: Manifest) -> Service:
+    """A service for these settings."""
+    return Service(settings, manifest, engine(settings.providers), lambda: _store(settings.database_url))
+
+
+class _Current:
+    """The process's service. On the local stage it follows the manifest: a new build is a new service."""
+
+    def __init__(self) -> None:
+        self._lock, self._service, self._built_at = Lock(), None, 0.0  # type: ignore[var-annotated]
+
+    def service(self) -> Service:
+        made = self._service
+        if made is None or (made.settings.stage == LOCAL and _built_at() != self._built_at):
+            with self._lock:
+                self._built_at = _built_at()
+                manifest = Manifest.read()
+                settings = load_settings(os.environ, manifest.stages, manifest.use_cases)
+                made = self._service = build(settings, manifest)
+        return made
+
+
+def _built_at() -> float:
+    try:
+        return (GENERATED / "manifest.json").stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+service = _Current().service

@@ -1,0 +1,1 @@
+"""HTTP: problems, authentication, OpenAPI. No business rule lives here."""

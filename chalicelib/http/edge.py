@@ -1,0 +1,58 @@
+"""The edge: what a view returns or raises becomes an HTTP answer, and nothing leaks."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import uuid4
+
+from chalice import Response
+
+from chalicelib.errors import ServiceError, SettingsError
+from chalicelib.http.problems import from_chalice, from_error, problem
+
+log = logging.getLogger("artemis")
+
+JSON = {"Content-Type": "application/json"}
+
+
+def answers(view: Callable[..., Any]) -> Callable[..., Response]:
+    """A view that returns JSON text or a value, with every error as a problem."""
+
+    @wraps(view)
+    def wrapped(*args: Any, **kwargs: Any) -> Response:
+        try:
+            body = view(*args, **kwargs)
+        except ServiceError as error:
+            return from_error(error)
+        except Exception as error:
+            return unexpected(error)
+        if isinstance(body, Response):
+            return body
+        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return Response(text, headers=JSON)
+
+    return wrapped
+
+
+def unexpected(error: Exception) -> Response:
+    """A 500 problem that says nothing but an id, which is in the log with all there is to know."""
+    error_id = uuid4().hex
+    log.error("unhandled error %s", error_id, exc_info=error)
+    if isinstance(error, SettingsError):
+        return problem(
+            503,
+            "misconfigured",
+            "Not available right now",
+            f"see the log, error {error_id}",
+            error_id=error_id,
+        )
+    return problem(500, "internal", "Internal error", f"see the log, error {error_id}", error_id=error_id)
+
+
+def problems(request: Any, get_response: Callable[[Any], Response]) -> Response:
+    """Middleware: Chalice's own errors (403, 404, 405, 415) in the shape of ours."""
+    return from_chalice(get_response(request))

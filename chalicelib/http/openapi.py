@@ -1,0 +1,185 @@
+"""OpenAPI 3.1 from the manifest: one typed path per use case, no module imported."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chalicelib import __version__
+from chalicelib.http.problems import MEDIA_TYPE
+from chalicelib.manifest import Manifest, kebab
+from chalicelib.service import may
+from chalicelib.settings import ApiKey
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457 problem details",
+    "properties": {
+        "type": {"type": "string", "format": "uri", "examples": ["urn:artemis:problem:invalid-request"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+                "required": ["pointer", "detail"],
+            },
+        },
+        "decision_id": {"type": "string", "format": "uuid"},
+        "error_id": {"type": "string"},
+    },
+    "required": ["type", "title", "status", "detail"],
+}
+DEGRADED = {
+    "type": "array",
+    "description": "tasks whose fallback was used, and why; empty when everything answered",
+    "items": {
+        "type": "object",
+        "properties": {"task": {"type": "string"}, "error": {"enum": ["timeout", "failed"]}},
+        "required": ["task", "error"],
+    },
+}
+ERRORS = {
+    "400": "the body is not a JSON text",
+    "401": "no valid API key",
+    "404": "there is no such thing, or not for this client",
+    "413": "the body is too large",
+    "415": "the body is not application/json",
+    "422": "the request is not valid; each problem has a JSON pointer",
+    "500": "a step of the use case failed; recorded",
+    "502": "a task failed and has no fallback; recorded",
+    "503": "overloaded, or the store is down; ask again after Retry-After seconds",
+    "504": "a task or the whole request was late; recorded",
+}
+
+
+def document(manifest: Manifest, client: ApiKey) -> dict[str, Any]:
+    """The OpenAPI document of what this client may call."""
+    schemas: dict[str, Any] = {"Problem": PROBLEM}
+    paths: dict[str, Any] = {}
+    names = [name for name in sorted(manifest.use_cases) if may(client, name)]
+    for name in names:
+        paths[f"/v1/use-cases/{kebab(name)}/decisions"] = _decide(name, manifest.use_cases[name], schemas)
+    schemas["Decision"] = {"anyOf": [_ref(f"{_camel(name)}Envelope") for name in names]} if names else {}
+    paths.update(_fixed_paths())
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Artemis decisions", "version": __version__, "license": {"name": "Apache-2.0"}},
+        "jsonSchemaDialect": DIALECT,
+        "security": [{"apiKey": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _decide(name: str, entry: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    camel = _camel(name)
+    request, decision = f"{camel}Request", f"{camel}Decision"
+    _add(schemas, request, entry["request"])
+    _add(schemas, decision, entry["decision"])
+    schemas[f"{camel}Envelope"] = _envelope(name, decision)
+    return {
+        "post": {
+            "operationId": f"decide_{name}",
+            "summary": entry["title"],
+            "description": entry["description"],
+            "tags": ["decisions"],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(request)}}},
+            "responses": {"200": _json("decided", _ref(f"{camel}Envelope")), **_problems(*ERRORS)},
+        }
+    }
+
+
+def _envelope(name: str, decision: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "format": "uuid"},
+            "use_case": {"const": name},
+            "version": {"type": "string", "description": "which logic and parameters decided"},
+            "status": {"enum": ["decided", "failed"]},
+            "decision": {"anyOf": [_ref(decision), {"type": "null"}]},
+            "degraded": DEGRADED,
+            "created_at": {"type": "string", "format": "date-time"},
+            "failure": {"type": "object", "description": "why there is no decision; failed ones only"},
+            "trace": {"type": "object", "description": "every step; with include=trace"},
+        },
+        "required": ["id", "use_case", "version", "status", "decision", "degraded", "created_at"],
+    }
+
+
+def _fixed_paths() -> dict[str, Any]:
+    trace = {
+        "name": "include",
+        "in": "query",
+        "description": "trace: add every step with its result and times",
+        "schema": {"enum": ["trace"]},
+    }
+    decision_id = {
+        "name": "decision_id",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "format": "uuid"},
+    }
+    return {
+        "/v1/decisions/{decision_id}": {
+            "get": _get(
+                "get_decision",
+                "A stored decision",
+                _ref("Decision"),
+                [decision_id, trace],
+                "401",
+                "404",
+                "422",
+                "503",
+            )
+        },
+        "/v1/use-cases": {"get": _get("list_use_cases", "What this client may ask", {"type": "object"}, [], "401")},
+        "/health": {"get": _get("health", "Whether the process runs", {"type": "object"}, []) | {"security": []}},
+        "/ready": {
+            "get": _get("ready", "Whether a request could be served", {"type": "object"}, [], "503") | {"security": []}
+        },
+    }
+
+
+def _get(operation: str, summary: str, schema: dict[str, Any], parameters: list[Any], *errors: str) -> dict[str, Any]:
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "tags": ["decisions" if "decision" in operation else "service"],
+        "parameters": parameters,
+        "responses": {"200": _json(summary, schema), **_problems(*errors)},
+    }
+
+
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _problems(*statuses: str) -> dict[str, Any]:
+    content = {MEDIA_TYPE: {"schema": _ref("Problem")}}
+    return {status: {"description": ERRORS[status], "content": content} for status in statuses}
+
+
+def _add(schemas: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
+    """A model's schema as a component; its own ``$defs`` become components beside it."""
+    text = json.dumps(schema).replace('"#/$defs/', f'"#/components/schemas/{name}.')
+    own = json.loads(text)
+    for inner, definition in own.pop("$defs", {}).items():
+        schemas[f"{name}.{inner}"] = definition
+    schemas[name] = own
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))

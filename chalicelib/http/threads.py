@@ -1,0 +1,46 @@
+"""Chalice for a server with threads.
+
+Chalice keeps ``current_request`` and ``lambda_context`` as plain attributes of the app, so two requests
+in two threads see each other's. Here both belong to the thread that serves the request and are gone when
+it is answered. Blueprints read them through the app, so they are covered too.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from chalice.app import Chalice, Request
+
+
+class ThreadLocalChalice(Chalice):
+    """A Chalice app that any number of threads may call at once."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._local = threading.local()
+        super().__init__(*args, **kwargs)
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        try:
+            return super().__call__(event, context)
+        finally:
+            # A body may be megabytes: an idle thread must not keep it, nor show it to whoever runs next.
+            self._local.__dict__.clear()
+
+    @property
+    def current_request(self) -> Request | None:
+        """The request this thread serves; None outside one."""
+        return getattr(self._local, "request", None)
+
+    @current_request.setter
+    def current_request(self, request: Request | None) -> None:
+        self._local.request = request
+
+    @property
+    def lambda_context(self) -> Any:
+        """What came beside this thread's event; None outside a request."""
+        return getattr(self._local, "context", None)
+
+    @lambda_context.setter
+    def lambda_context(self, context: Any) -> None:
+        self._local.context = context

@@ -1,0 +1,206 @@
+"""The application: decide, look up, describe. No HTTP in it; the edge parses and replies."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from threading import Lock
+from time import perf_counter
+from typing import Any
+from uuid import UUID
+
+from uuid6 import uuid7
+
+from chalicelib import intake, trace
+from chalicelib.engine import Engine
+from chalicelib.errors import DecisionFailed, NotFound
+from chalicelib.facts import canonical
+from chalicelib.manifest import Manifest, snake
+from chalicelib.run import Fact, Failure, Intake, Run
+from chalicelib.settings import ApiKey, Settings
+from chalicelib.usecase import UseCase, load
+
+log = logging.getLogger("artemis")
+
+LOCAL_CLIENT = ApiKey("local", "", None)  # who asks where no key is configured: the local stage
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One decision just made: its id and its envelope as JSON text."""
+
+    id: str
+    envelope: str
+
+
+class Service:
+    """What Artemis does, for whoever asks.
+
+    Args:
+        store: makes the store; called on the first request that needs it.
+    """
+
+    def __init__(self, settings: Settings, manifest: Manifest, engine: Engine, store: Callable[[], Any]) -> None:
+        self.settings, self.manifest, self.engine, self.store = settings, manifest, engine, store
+        self._use_cases: dict[str, UseCase] = {}
+        self._lock = Lock()
+
+    def decide(self, client: ApiKey, name: str, body: bytes | str, seconds: float | None = None) -> Decided:
+        """One decision, stored before it is answered.
+
+        Args:
+            seconds: how long the caller can wait, when that is less than the stage's deadline.
+
+        Raises:
+            NotFound, Malformed, Invalid: nothing was decided and nothing stored.
+            Unavailable: nothing was decided, or it could not be stored; ask again.
+            DecisionFailed: stored as failed.
+        """
+        began = perf_counter()
+        usecase = self.use_case(client, name)
+        request = intake.read(usecase.request_model, body, self.settings.photos)
+        now, decision_id = datetime.now(UTC), str(uuid7())
+        deadline = min(self.settings.deadline, seconds or self.settings.deadline)
+        run = self.engine.run(usecase, request, now, deadline - (perf_counter() - began))
+        row = self._row(client, usecase, request, run, now, decision_id)
+        row["duration_ms"] = round((perf_counter() - began) * 1000, 3)
+        self.store().save(row, [_result_row(decision_id, fact) for fact in run.facts])
+        if run.failure:
+            raise _failed(decision_id, usecase, run.failure)
+        return Decided(decision_id, envelope(row))
+
+    def get(self, client: ApiKey, decision_id: str, with_trace: bool = False) -> str:
+        """A stored decision's envelope as JSON text. Raises NotFound, also for what is not the client's."""
+        row = self.store().get(decision_id) if _is_uuid(decision_id) else None
+        if row is None or not may(client, row["use_case"]):
+            raise NotFound(f"there is no decision {decision_id!r}")
+        if not with_trace:
+            return envelope(row)
+        results = self.store().results(decision_id)
+        traced = trace.build(row, results, self._version(row["use_case"], row["version"]))
+        return envelope(row, trace=traced)
+
+    def use_cases(self, client: ApiKey) -> list[dict[str, Any]]:
+        """What this client may call: title, description, parameters in force, steps, version."""
+        return [self._describe(name) for name in sorted(self.manifest.use_cases) if may(client, name)]
+
+    def ready(self) -> None:
+        """Raises Unavailable when a request could not be served now."""
+        self.store().ping()
+
+    def use_case(self, client: ApiKey, name: str) -> UseCase:
+        """The loaded use case. Raises NotFound when there is none, or not for this client."""
+        name = snake(name)
+        if name not in self.manifest.use_cases or not may(client, name):
+            raise NotFound(f"there is no use case {name!r}")
+        return self._load(name)
+
+    def _load(self, name: str) -> UseCase:
+        if name not in self._use_cases:
+            with self._lock:  # two requests at once: one import
+                if name not in self._use_cases:
+                    overrides = self.settings.parameters.get(name)
+                    self._use_cases[name] = load(
+                        name, self.manifest.module(name), overrides, self.manifest.source(name)
+                    )
+        return self._use_cases[name]
+
+    def _version(self, name: str, version: str) -> UseCase | None:
+        """The loaded use case, if it is the one that decided."""
+        usecase = self._load(name) if name in self.manifest.use_cases else None
+        return usecase if usecase and usecase.version == version else None
+
+    def _describe(self, name: str) -> dict[str, Any]:
+        entry = self.manifest.use_cases[name]
+        overrides = self.settings.parameters.get(name, {})
+        parameters = {
+            key: {**about, "value": overrides.get(key, about["default"])} for key, about in entry["parameters"].items()
+        }
+        described = {key: entry[key] for key in ("title", "description", "notebook", "steps")}
+        version = entry["versions"][self.settings.stage]
+        return {"name": name, "version": version, **described, "parameters": parameters}
+
+    def _row(
+        self, client: ApiKey, usecase: UseCase, request: Intake, run: Run, now: datetime, decision_id: str
+    ) -> dict[str, Any]:
+        subject = usecase.graph.subject
+        return {
+            "id": decision_id,
+            "use_case": usecase.name,
+            "version": usecase.version,
+            "stage": self.settings.stage,
+            "client": client.client,
+            "subject": getattr(request.sealed, subject) if subject else None,
+            "status": "failed" if run.failure else "decided",
+            "outcome": _outcome(run.decision),
+            "request": request.record,
+            "decision": run.decision,
+            "degraded": canonical(run.degraded),
+            "failure": canonical(asdict(run.failure)) if run.failure else None,
+            "timings": canonical(run.timings),
+            "created_at": now,
+        }
+
+
+def may(client: ApiKey, use_case: str) -> bool:
+    """Whether a client may call a use case and read its decisions."""
+    return client.use_cases is None or use_case in client.use_cases
+
+
+def envelope(row: dict[str, Any], **members: Any) -> str:
+    """A decision's envelope as JSON text; what is stored as JSON goes in as it is."""
+    parts = [
+        f'"id":"{row["id"]}","use_case":"{row["use_case"]}","version":"{row["version"]}"',
+        f'"status":"{row["status"]}","decision":{row["decision"] or "null"}',
+        f'"degraded":{row["degraded"]},"created_at":"{row["created_at"].isoformat()}"',
+    ]
+    if row["failure"]:
+        parts.append(f'"failure":{row["failure"]}')
+    parts += [f'"{name}":{canonical(value)}' for name, value in members.items()]
+    return "{" + ",".join(parts) + "}"
+
+
+def _outcome(decision: str | None) -> str | None:
+    """The outcome of a decision that has one, for looking decisions up by it."""
+    if decision is None or '"outcome"' not in decision:
+        return None
+    outcome = json.loads(decision).get("outcome")
+    return outcome if isinstance(outcome, str) else None
+
+
+def _result_row(decision_id: str, fact: Fact) -> dict[str, Any]:
+    first = fact.calls[0] if fact.calls else None
+    return {
+        "decision_id": decision_id,
+        "task": fact.task,
+        "fact_key": fact.key,
+        "provider": first and first.provider,
+        "model": first and first.model,
+        "model_version": first and first.version,
+        "calls": canonical([asdict(call) for call in fact.calls]) if fact.calls else "[]",
+        "output": fact.output,
+        "error": canonical(fact.error) if fact.error else None,
+        "fallback_used": fact.fallback,
+        "started_ms": fact.started_ms,
+        "duration_ms": fact.duration_ms,
+    }
+
+
+def _failed(decision_id: str, usecase: UseCase, failure: Failure) -> DecisionFailed:
+    """The problem for a failed decision: which step and where, not what its exception said."""
+    place = {key: failure.error[key] for key in ("notebook", "cell", "line") if key in failure.error}
+    where = f" ({place['notebook']}, cell {place['cell']}, line {place['line']})" if place else ""
+    detail = f"{failure.kind.replace('-', ' ')}: {failure.step!r} of {usecase.name}{where}"
+    log.error("decision %s: %s: %s", decision_id, detail, failure.error)
+    members = {"decision_id": decision_id, "step": failure.step, **place}
+    return DecisionFailed(failure.status, failure.kind, detail, **members)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

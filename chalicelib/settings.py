@@ -1,0 +1,177 @@
+"""Settings: environment and stage file in, frozen values out, or every problem at once.
+
+Environment: ``ARTEMIS_STAGE``, ``ARTEMIS_DATABASE_URL``, ``ARTEMIS_API_KEYS``,
+``ARTEMIS_LOG_LEVEL``. Everything else is in the stage file, which the build put in the manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chalicelib.errors import SettingsError
+from chalicelib.manifest import snake
+from chalicelib.models import CAPABILITIES
+from chalicelib.photo import PhotoPolicy, find_samples
+from chalicelib.providers import PROVIDERS
+
+LOCAL = "local"
+DEFAULT_DATABASE = "sqlite:///.artemis/artemis.db"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+STAGE_KEYS = {"providers", "use_cases", "photos", "deadline"}
+PHOTO_KEYS = {"max_bytes", "max_pixels", "buckets"}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One client. ``use_cases``: those it may call and whose decisions it may read; None: all."""
+
+    client: str
+    sha256: str = field(repr=False)
+    use_cases: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is configured. ``deadline`` is in seconds for a whole request."""
+
+    stage: str
+    database_url: str = field(repr=False)
+    api_keys: tuple[ApiKey, ...] = ()
+    log_level: str = "INFO"
+    providers: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
+    photos: PhotoPolicy = field(default_factory=PhotoPolicy)
+    deadline: float = 25.0
+
+
+def load(environment: Mapping[str, str], stages: Mapping[str, Any], use_cases: Mapping[str, Any]) -> Settings:
+    """The settings in force. Raises SettingsError with every problem found."""
+    problems: list[str] = []
+    stage = environment.get("ARTEMIS_STAGE", LOCAL)
+    if stage == LOCAL and "AWS_LAMBDA_FUNCTION_NAME" in environment:
+        problems.append("ARTEMIS_STAGE is local, which is not for Lambda: set it to the stage deployed")
+    if stage not in stages:
+        known = ", ".join(sorted(stages)) or "none"
+        raise SettingsError([*problems, f"ARTEMIS_STAGE={stage}: there is no such stage file; known: {known}"])
+    content = stages[stage]
+    problems += [f"usecases/stages/{stage}.yaml: {problem}" for problem in check_stage(content, use_cases)]
+    keys = _api_keys(environment.get("ARTEMIS_API_KEYS"), stage, problems)
+    url = _database_url(environment.get("ARTEMIS_DATABASE_URL"), stage, problems)
+    level = environment.get("ARTEMIS_LOG_LEVEL", "INFO").upper()
+    if level not in LOG_LEVELS:
+        problems.append(f"ARTEMIS_LOG_LEVEL={level}: use one of {', '.join(LOG_LEVELS)}")
+    if problems:
+        raise SettingsError(problems)
+    return Settings(
+        stage=stage,
+        database_url=url,
+        api_keys=keys,
+        log_level=level,
+        providers=dict(content.get("providers") or {}),
+        parameters=stage_parameters(content),
+        photos=_photo_policy(content, stage),
+        deadline=float(content.get("deadline", 25)),
+    )
+
+
+def stage_parameters(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Use case -> parameter overrides of one stage file."""
+    entries = content.get("use_cases") or {}
+    return {snake(name): dict((entry or {}).get("parameters") or {}) for name, entry in entries.items()}
+
+
+def check_stage(content: Any, use_cases: Mapping[str, Any]) -> list[str]:
+    """Every problem of one stage file's content; parameter values are checked by the build."""
+    if not isinstance(content, dict):
+        return ["the file is not a mapping"]
+    problems = [f"unknown key {key!r}; known: {', '.join(sorted(STAGE_KEYS))}" for key in content.keys() - STAGE_KEYS]
+    problems += _check_mapping(content, "providers", _check_provider)
+    problems += _check_mapping(content, "use_cases", lambda name, entry: _check_use_case(name, entry, use_cases))
+    problems += _check_mapping(content, "photos", _check_photo_limit)
+    deadline = content.get("deadline", 25)
+    if not isinstance(deadline, (int, float)) or isinstance(deadline, bool) or not 0 < deadline <= 900:
+        problems.append(f"deadline: {deadline!r} is not a number of seconds between 0 and 900")
+    return sorted(problems)
+
+
+def _check_mapping(content: dict[str, Any], key: str, check: Any) -> list[str]:
+    value = content.get(key) or {}
+    if not isinstance(value, dict):
+        return [f"{key}: not a mapping"]
+    return [f"{key}.{name}: {problem}" for name, entry in value.items() for problem in check(name, entry)]
+
+
+def _check_provider(capability: str, provider: Any) -> list[str]:
+    if capability not in CAPABILITIES:
+        return [f"no such capability; known: {', '.join(CAPABILITIES)}"]
+    if provider not in PROVIDERS:
+        return [f"no provider is named {provider!r}; known: {', '.join(PROVIDERS)}"]
+    return []
+
+
+def _check_use_case(name: str, entry: Any, use_cases: Mapping[str, Any]) -> list[str]:
+    if snake(name) not in use_cases:
+        return [f"no such use case; known: {', '.join(sorted(use_cases)) or 'none'}"]
+    if not isinstance(entry, dict) or entry.keys() - {"parameters"}:
+        return ["give a mapping with the key 'parameters'"]
+    return [] if isinstance(entry.get("parameters") or {}, dict) else ["parameters: not a mapping"]
+
+
+def _check_photo_limit(name: str, value: Any) -> list[str]:
+    if name not in PHOTO_KEYS:
+        return [f"unknown key; known: {', '.join(sorted(PHOTO_KEYS))}"]
+    if name == "buckets":
+        return [] if value == [] else ["this version reads no photo from S3; leave it out"]
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        return [f"{value!r} is not a positive whole number"]
+    return []
+
+
+def _photo_policy(content: Mapping[str, Any], stage: str) -> PhotoPolicy:
+    limits = {key: value for key, value in (content.get("photos") or {}).items() if key != "buckets"}
+    return PhotoPolicy(**limits, samples=_samples() if stage == LOCAL else None)
+
+
+def _samples() -> Path | None:
+    beside = Path(__file__).parent.parent / "usecases" / "samples"
+    return beside if beside.is_dir() else find_samples()
+
+
+def _database_url(value: str | None, stage: str, problems: list[str]) -> str:
+    if value is None and stage != LOCAL:
+        problems.append(f"ARTEMIS_DATABASE_URL is not set; stage {stage} needs one (a SQLAlchemy URL)")
+    if value is not None and not re.match(r"[a-z0-9_+]+://", value):
+        problems.append("ARTEMIS_DATABASE_URL is not a SQLAlchemy URL such as sqlite:///file.db")
+    return value or DEFAULT_DATABASE
+
+
+def _api_keys(text: str | None, stage: str, problems: list[str]) -> tuple[ApiKey, ...]:
+    if not text:
+        if stage != LOCAL:
+            problems.append(f"ARTEMIS_API_KEYS is not set; stage {stage} serves nobody without keys")
+        return ()
+    try:
+        entries = json.loads(text)
+    except ValueError:
+        entries = None
+    if not isinstance(entries, dict) or not entries:
+        problems.append('ARTEMIS_API_KEYS is not JSON of the form {"client": {"sha256": …, "use_cases": […]}}')
+        return ()
+    return tuple(key for name, entry in entries.items() if (key := _api_key(name, entry, problems)))
+
+
+def _api_key(client: str, entry: Any, problems: list[str]) -> ApiKey | None:
+    digest = entry.get("sha256") if isinstance(entry, dict) else None
+    names = entry.get("use_cases") if isinstance(entry, dict) else None
+    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        problems.append(f"ARTEMIS_API_KEYS: client {client!r} needs sha256: 64 lower-case hex digits")
+    elif not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        problems.append(f'ARTEMIS_API_KEYS: client {client!r} needs use_cases: a list of names, or ["*"]')
+    else:
+        return ApiKey(client, digest, None if "*" in names else frozenset(map(snake, names)))
+    return None

@@ -1,0 +1,87 @@
+"""The trace of a decision: every step with its result, where it came from and when it ran.
+
+Tasks are as recorded. Logic is not stored: it is pure, so it is recomputed from the facts by the
+version that decided. Where another version is loaded, the trace says so and leaves results out.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from chalicelib import intake
+from chalicelib.engine import describe_error
+from chalicelib.usecase import UseCase
+
+
+def build(row: dict[str, Any], results: list[dict[str, Any]], usecase: UseCase | None) -> dict[str, Any]:
+    """The trace of a stored decision; ``usecase`` is the version that decided, or None."""
+    facts = {result["task"]: result for result in results}
+    timings = json.loads(row["timings"])
+    steps = [_fact(facts[name], timings) for name in sorted(facts, key=lambda name: facts[name]["started_ms"])]
+    if usecase is not None:
+        steps = _in_order(row, facts, timings, usecase)
+    trace = {
+        "request": json.loads(row["request"]),
+        "duration_ms": row["duration_ms"],
+        "logic": "recomputed" if usecase is not None else "another version is loaded",
+        "steps": steps,
+    }
+    if usecase is not None:
+        trace["parameters"] = usecase.parameters
+    return trace
+
+
+def _in_order(
+    row: dict[str, Any], facts: dict[str, dict[str, Any]], timings: dict[str, Any], usecase: UseCase
+) -> list[dict[str, Any]]:
+    outputs = {name: fact["output"] for name, fact in facts.items()}
+    logic = recompute(usecase, row["request"], outputs, row["created_at"])
+    steps = []
+    for step in usecase.graph.steps:
+        if step.name in facts:
+            steps.append(_fact(facts[step.name], timings) | {"needs": list(step.needs)})
+        elif step.name in timings:
+            described = {"step": step.name, "kind": step.kind, "needs": list(step.needs)}
+            steps.append(described | logic.get(step.name, {}) | _times(timings[step.name]))
+    return sorted(steps, key=lambda step: step["started_ms"])
+
+
+def recompute(usecase: UseCase, record: str, outputs: dict[str, str | None], now: Any) -> dict[str, dict[str, Any]]:
+    """Plain step -> its ``result`` or ``error``, from recorded facts: a straight path, no threads."""
+    request = intake.unseal(usecase.request_model, record)
+    known: dict[str, Any] = {"request": request, "now": now}
+    found: dict[str, dict[str, Any]] = {}
+    for step in usecase.graph.steps:
+        if step.task:
+            if outputs.get(step.name) is not None and step.codec:
+                known[step.name] = step.codec.decode(str(outputs[step.name]))
+            continue
+        if any(need not in known and need in usecase.graph.by_name for need in step.needs):
+            continue
+        arguments = [known[need] if need in known else getattr(request, need) for need in step.needs]
+        try:
+            known[step.name] = step.function(*arguments)
+            found[step.name] = {"result": to_jsonable_python(known[step.name], fallback=repr)}
+        except Exception as error:
+            found[step.name] = {"error": describe_error(usecase, step, error)}
+    return found
+
+
+def _fact(fact: dict[str, Any], timings: dict[str, Any]) -> dict[str, Any]:
+    described = {
+        "step": fact["task"],
+        "kind": "task",
+        "result": json.loads(fact["output"]) if fact["output"] is not None else None,
+        "error": json.loads(fact["error"]) if fact["error"] else None,
+        "fallback_used": fact["fallback_used"],
+        "fact_key": fact["fact_key"],
+        "calls": json.loads(fact["calls"]),
+    }
+    return described | _times((fact["started_ms"], fact["duration_ms"]))
+
+
+def _times(times: Any) -> dict[str, float]:
+    return {"started_ms": times[0], "duration_ms": times[1]}
