@@ -1,0 +1,139 @@
+"""Loading what a notebook would become, before it is written: what loads here will load in service.
+
+The module's code runs in this process under a name of its own, and the manifest's entry is made
+from what it defines: schemas, steps, parameters.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import tokenize
+import traceback
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from chalicelib.errors import ContractError
+from chalicelib.intake import mentioned
+from chalicelib.parameters import annotations
+from chalicelib.usecase import Source, UseCase, from_namespace
+from workbench.draft import PARAMETERS, Draft
+from workbench.fingerprint import fingerprints
+from workbench.problems import Problem, at
+from workbench.rules.places import from_fault
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A use case that loads, its parameters' annotations, and its entry of the manifest."""
+
+    usecase: UseCase
+    hints: dict[str, Any]
+    entry: dict[str, Any]
+
+
+def examine(draft: Draft) -> tuple[Examined | None, list[Problem]]:
+    """Load the draft. Gives what was found, or the problems that keep it from loading."""
+    name = draft.notebook.name
+    filename = f"<{draft.notebook.path}>"
+    module = ModuleType(f"artemis_draft.{name}")
+    sys.modules[module.__name__] = module  # pydantic looks forward references up there
+    try:
+        exec(compile(draft.code, filename, "exec", dont_inherit=True), vars(module))  # noqa: S102
+        tasks = fingerprints(draft)
+        source = Source(draft.notebook.path, tuple(draft.lines), tasks, filename)
+        usecase = from_namespace(name, vars(module), source, draft.code.encode())
+        hints = annotations(vars(module), draft.parameters)
+        return Examined(usecase, hints, _entry(draft, usecase, hints)), []
+    except ContractError as error:
+        return None, sorted({from_fault(draft, fault) for fault in error.faults})
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return None, [_raised(draft, filename, error)]
+    finally:
+        del sys.modules[module.__name__]
+
+
+def _raised(draft: Draft, filename: str, error: BaseException) -> Problem:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
+    parsed, line = draft.place(frames[-1].lineno or 0) if frames else (None, 0)
+    first = str(error).strip().split("\n")[0]
+    message = f"the code raises {type(error).__name__}: {first}"
+    cell = parsed.cell if parsed else None
+    return at(draft.notebook, cell, "load", message, "exported code runs when it is imported", line, 1)
+
+
+def _entry(draft: Draft, usecase: UseCase, hints: dict[str, Any]) -> dict[str, Any]:
+    title, description = draft.notebook.heading()
+    graph = usecase.graph
+    return {
+        "notebook": draft.notebook.path,
+        "title": title,
+        "description": description,
+        "parameters": _parameters(draft, usecase, hints),
+        "steps": [_step(draft, usecase, step) for step in graph.steps],
+        "subject": graph.subject,
+        "request": request_schema(graph.request_model),
+        "decision": graph.decision_model.model_json_schema(mode="serialization"),
+        "cells": [list(line) for line in draft.lines],
+        "tasks": usecase.source.tasks,
+    }
+
+
+def _step(draft: Draft, usecase: UseCase, step: Any) -> dict[str, Any]:
+    place = usecase.place_of_step(step)
+    described = {
+        "name": step.name,
+        "kind": step.kind,
+        "needs": list(step.needs),
+        "description": (step.function.__doc__ or "").strip().split("\n")[0],
+        "cell": place.cell if place else 0,
+    }
+    if step.task:
+        described["timeout"] = step.task.timeout
+        described["fallback"] = step.fallback
+    return described
+
+
+def _parameters(draft: Draft, usecase: UseCase, hints: dict[str, Any]) -> dict[str, Any]:
+    comments = _trailing_comments(draft)
+    return {
+        name: {
+            "default": value,
+            "description": comments.get(name, ""),
+            "schema": TypeAdapter(hints[name]).json_schema(),
+        }
+        for name, value in usecase.parameters.items()
+    }
+
+
+def _trailing_comments(draft: Draft) -> dict[str, str]:
+    """Parameter -> the comment that ends its line: what it means, in its author's words."""
+    parsed = next(parsed for parsed in draft.exported if PARAMETERS in parsed.cell.tags)
+    found: dict[str, str] = {}
+    name = ""
+    for token in tokenize.generate_tokens(io.StringIO(parsed.cell.source).readline):
+        if token.type == tokenize.NAME and token.start[1] == 0:
+            name = token.string
+        elif token.type == tokenize.COMMENT and name and token.start[1] > 0:
+            found[name] = token.string.lstrip("#").strip()
+    return found
+
+
+def request_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """A request's JSON schema: unknown fields are refused, unless a model says otherwise."""
+    schema = model.model_json_schema(mode="validation")
+    open_models = {
+        found.__name__
+        for found in mentioned(model)
+        if isinstance(found, type) and issubclass(found, BaseModel) and "extra" in found.model_config
+    }
+    for name, definition in [(model.__name__, schema), *schema.get("$defs", {}).items()]:
+        if "properties" in definition and re.split(r"__", name)[-1] not in open_models:
+            definition.setdefault("additionalProperties", False)
+    return schema

@@ -1,0 +1,120 @@
+"""Reading notebooks: JSON in, cells out. No nbformat here: importing it costs more than a build.
+
+Only nbformat 4 is read. Line ends become ``\\n``, which is what Python makes of them anyway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Unreadable(Exception):
+    """A file is no notebook that can be read: ``message`` and ``hint`` say why."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        self.message, self.hint = message, hint
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell. ``number`` is 1-based over all cells; ``id`` is nbformat's, or ``#number`` in old files."""
+
+    number: int
+    id: str
+    kind: str
+    source: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """One notebook. ``path`` is relative to the project; ``digest`` is the file's SHA-256."""
+
+    path: str
+    name: str
+    cells: tuple[Cell, ...]
+    digest: str
+
+    @property
+    def code(self) -> Iterator[Cell]:
+        return (cell for cell in self.cells if cell.kind == "code")
+
+    def tagged(self, tag: str) -> list[Cell]:
+        return [cell for cell in self.code if tag in cell.tags]
+
+    def heading(self) -> tuple[str, str]:
+        """Title and description: the heading and the rest of the first markdown cell."""
+        text = next((cell.source for cell in self.cells if cell.kind == "markdown"), "").strip()
+        first, _, rest = text.partition("\n")
+        if not first.startswith("#"):
+            return self.name.replace("_", " ").capitalize(), text
+        return first.lstrip("#").strip(), rest.strip()
+
+
+def read(path: str, name: str, data: bytes) -> Notebook:
+    """A notebook from a file's bytes. Raises Unreadable."""
+    content = _parse(data)
+    cells = content.get("cells")
+    if not isinstance(cells, list):
+        raise Unreadable("the notebook has no list of cells", "open and save it in JupyterLab")
+    if not cells:
+        raise Unreadable("the notebook has no cells", "`artemis new` writes one to start from")
+    digest = hashlib.sha256(data).hexdigest()
+    return Notebook(path, name, tuple(_cell(number, cell) for number, cell in enumerate(cells, 1)), digest)
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"the file is not UTF-8 (byte {error.start})", "save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"the file is not JSON: {error}", "restore it, or resolve the merge in it") from None
+    if not isinstance(content, dict):
+        raise Unreadable("the file is JSON, but not a notebook", "a notebook is a JSON object")
+    major = content.get("nbformat")
+    if major != 4:
+        hint = "convert it: jupyter nbconvert --to notebook --nbformat 4 --inplace"
+        raise Unreadable(f"the notebook has nbformat {major!r}; 4 is needed", hint)
+    language = _language(content.get("metadata"))
+    if language != "python":
+        raise Unreadable(f"the notebook's language is {language}, not Python", "use a Python kernel")
+    return content
+
+
+def _language(metadata: Any) -> str:
+    if not isinstance(metadata, dict):
+        return "python"
+    kernel = metadata.get("kernelspec")
+    language = kernel.get("language") if isinstance(kernel, dict) else None
+    return str(language or "python").lower()
+
+
+def _cell(number: int, content: Any) -> Cell:
+    if not isinstance(content, dict):
+        raise Unreadable(f"cell {number} is not an object", "open and save it in JupyterLab")
+    source = content.get("source", "")
+    if isinstance(source, list):
+        source = "".join(part for part in source if isinstance(part, str))
+    if not isinstance(source, str):
+        raise Unreadable(f"the source of cell {number} is no text", "open and save it in JupyterLab")
+    metadata = content.get("metadata")
+    tags = metadata.get("tags", []) if isinstance(metadata, dict) else []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise Unreadable(f"the tags of cell {number} are no list of texts", "mend its metadata")
+    identifier = content.get("id")
+    return Cell(
+        number,
+        identifier if isinstance(identifier, str) else f"#{number}",
+        str(content.get("cell_type")),
+        source.replace("\r\n", "\n").replace("\r", "\n"),
+        tuple(tags),
+    )

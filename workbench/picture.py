@@ -1,0 +1,100 @@
+"""The graph as a picture: layered from what a step needs to what needs it. SVG, byte-equal each time.
+
+No times in it: a saved notebook's pictures are compared by the regression test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from chalicelib.graph import Graph
+
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 168, 46, 56, 16, 12
+FILLS = {"input": "#f4f4f5", "task": "#dbeafe", "step": "#ffffff", "decide": "#dcfce7"}
+STROKES = {"input": "#a1a1aa", "task": "#2563eb", "step": "#52525b", "decide": "#16a34a"}
+TITLE_LIMIT, RESULT_LIMIT = 22, 26  # characters that fit a box
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    name: str
+    kind: str
+    result: str
+    x: int
+    y: int
+
+
+def draw(graph: Graph, results: dict[str, str]) -> str:
+    """The graph as SVG; ``results`` are shown under the steps' names, shortened."""
+    layers = _layers(graph)
+    boxes = {box.name: box for column, names in enumerate(layers) for box in _column(graph, column, names, results)}
+    width = len(layers) * (WIDTH + GAP_X) - GAP_X + 2 * MARGIN
+    height = max(len(names) for names in layers) * (HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN
+    edges = [_edge(boxes[need], boxes[step.name]) for step in graph.steps for need in step.needs if need in boxes]
+    body = "".join([*edges, *map(_box, boxes.values())])
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" font-family="system-ui, sans-serif" role="img">{body}</svg>'
+    )
+
+
+def _layers(graph: Graph) -> list[list[str]]:
+    """Names by depth: inputs first, each step one layer after the last it needs."""
+    depth: dict[str, int] = {}
+    for step in graph.steps:
+        inputs = [need for need in step.needs if need not in graph.by_name and need not in ("models", "history")]
+        depth.update(dict.fromkeys(inputs, 0))
+        depth[step.name] = 1 + max((depth[need] for need in step.needs if need in depth), default=0)
+    layers: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
+    for name, layer in depth.items():
+        layers[layer].append(name)
+    return [layer for layer in _ordered(graph, layers) if layer]
+
+
+def _ordered(graph: Graph, layers: list[list[str]]) -> list[list[str]]:
+    """Each layer sorted by the middle of what its steps need, which keeps lines from crossing."""
+    rows: dict[str, float] = {}
+    for layer in layers:
+        for row, name in enumerate(layer):
+            needs = graph.by_name[name].needs if name in graph.by_name else ()
+            known = [rows[need] for need in needs if need in rows]
+            rows[name] = sum(known) / len(known) if known else float(row)
+        layer.sort(key=lambda name: (rows[name], name))
+        rows.update({name: float(row) for row, name in enumerate(layer)})
+    return layers
+
+
+def _column(graph: Graph, column: int, names: list[str], results: dict[str, str]) -> list[Box]:
+    return [
+        Box(
+            name,
+            graph.by_name[name].kind if name in graph.by_name else "input",
+            results.get(name, ""),
+            MARGIN + column * (WIDTH + GAP_X),
+            MARGIN + row * (HEIGHT + GAP_Y),
+        )
+        for row, name in enumerate(names)
+    ]
+
+
+def _edge(source: Box, target: Box) -> str:
+    x1, y1 = source.x + WIDTH, source.y + HEIGHT // 2
+    x2, y2 = target.x, target.y + HEIGHT // 2
+    bend = (x2 - x1) // 2
+    return f'<path d="M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}" fill="none" stroke="#a1a1aa"/>'
+
+
+def _box(box: Box) -> str:
+    middle = box.x + WIDTH // 2
+    title = _text(middle, box.y + (19 if box.result else 28), 13, "#18181b", box.name, TITLE_LIMIT)
+    result = _text(middle, box.y + 36, 11, "#52525b", box.result, RESULT_LIMIT) if box.result else ""
+    return (
+        f'<g><title>{escape(box.kind)} {escape(box.name)}</title><rect x="{box.x}" y="{box.y}" width="{WIDTH}" '
+        f'height="{HEIGHT}" rx="8" fill="{FILLS[box.kind]}" stroke="{STROKES[box.kind]}"/>{title}{result}</g>'
+    )
+
+
+def _text(x: int, y: int, size: int, fill: str, words: str, limit: int) -> str:
+    short = words if len(words) <= limit else words[: limit - 1] + "…"
+    return f'<text x="{x}" y="{y}" font-size="{size}" fill="{fill}" text-anchor="middle">{escape(short)}</text>'

@@ -1,0 +1,147 @@
+"""Rules of form: tags, the parameters cell, syntax, and the names every use case has."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from workbench.draft import EXPORT, MAGIC, PARAMETERS, Draft
+from workbench.problems import Problem, at
+from workbench.rules.places import at_node, bound_names
+
+TAGS = (EXPORT, PARAMETERS, "metrics")
+
+
+def tags(draft: Draft) -> Iterator[Problem]:
+    """Tags are spelt right, given once, and mark code cells."""
+    for cell in draft.notebook.cells:
+        for tag in dict.fromkeys(cell.tags):
+            if cell.tags.count(tag) > 1:
+                yield at(draft.notebook, cell, "tags", f"the tag {tag!r} is given twice", "remove one")
+            if tag in (EXPORT, PARAMETERS) and cell.kind != "code":
+                yield at(draft.notebook, cell, "tags", f"{tag!r} marks a {cell.kind} cell", "only code is built")
+            if tag not in TAGS and (close := _near_miss(tag)):
+                yield at(draft.notebook, cell, "tags", f"unknown tag {tag!r}", f"did you mean {close!r}?")
+        if EXPORT in cell.tags and PARAMETERS in cell.tags:
+            hint = "keep 'parameters': it is built too"
+            yield at(draft.notebook, cell, "tags", "a cell is tagged both 'export' and 'parameters'", hint)
+
+
+def _near_miss(tag: str) -> str | None:
+    folded = tag.strip().lower()
+    close = difflib.get_close_matches(folded, TAGS, n=1, cutoff=0.75)
+    return close[0] if close else None
+
+
+def one_parameters_cell(draft: Draft) -> Iterator[Problem]:
+    """There is exactly one cell tagged ``parameters``."""
+    cells = draft.notebook.tagged(PARAMETERS)
+    if not cells:
+        hint = "tag the cell with the thresholds 'parameters'; it may be empty but for a comment"
+        yield at(draft.notebook, None, "one-parameters-cell", "no cell is tagged 'parameters'", hint)
+    for cell in cells[1:]:
+        message = f"a second cell is tagged 'parameters'; the first is cell {cells[0].number}"
+        yield at(draft.notebook, cell, "one-parameters-cell", message, "move its lines there")
+
+
+def syntax(draft: Draft) -> Iterator[Problem]:
+    """Exported cells are plain Python: no syntax errors, no magics, no shell escapes."""
+    for parsed in draft.exported:
+        if parsed.error is None:
+            continue
+        line, column = parsed.error.lineno or 1, parsed.error.offset or 1
+        lines = parsed.cell.source.split("\n")
+        magic = next((number for number, text in enumerate(lines, 1) if MAGIC.match(text)), None)
+        if magic is not None:
+            message = f"a magic or shell escape in an exported cell: {lines[magic - 1].strip()}"
+            yield at(
+                draft.notebook,
+                parsed.cell,
+                "magic",
+                message,
+                "move it to a cell that is not exported",
+                magic,
+                1,
+            )
+        else:
+            yield at(draft.notebook, parsed.cell, "syntax", f"syntax error: {parsed.error.msg}", "", line, column)
+
+
+def compiles(draft: Draft) -> Iterator[Problem]:
+    """What parses also compiles: no ``return`` or ``await`` outside a function, no late ``__future__``."""
+    late = set()
+    for node in draft.tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not _is_first(draft, node):
+            late.add(node)
+            hint = "move it to the top of the first exported or parameters cell"
+            yield at_node(draft, "future-import", "from __future__ stands too late", hint, node)
+    body = [node for node in draft.tree.body if node not in late]
+    try:
+        compile(ast.Module(body=body, type_ignores=[]), "module", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        parsed, line = draft.place(error.lineno or 0)
+        cell = parsed.cell if parsed else None
+        yield at(draft.notebook, cell, "syntax", f"syntax error: {error.msg}", "", line, error.offset or 1)
+    except (ValueError, RecursionError) as error:
+        yield at(draft.notebook, None, "syntax", f"the code does not compile: {error}")
+
+
+def _is_first(draft: Draft, node: ast.stmt) -> bool:
+    for statement in draft.tree.body:
+        if statement is node:
+            return True
+        docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if not docstring and not (isinstance(statement, ast.ImportFrom) and statement.module == "__future__"):
+            return False
+    return False
+
+
+def parameter_form(draft: Draft) -> Iterator[Problem]:
+    """The parameters cell holds annotated assignments of literals, JSON types only (and imports)."""
+    parsed = next((parsed for parsed in draft.exported if PARAMETERS in parsed.cell.tags), None)
+    hint = "name: type = literal  # what it means"
+    for node in parsed.tree.body if parsed and parsed.tree else ():
+        if isinstance(node, (ast.Import, ast.ImportFrom)) or _is_docstring(node):
+            continue
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
+            yield at_node(draft, "parameter-form", "not an annotated assignment with a value", hint, node)
+        elif reason := _not_json(node.value):
+            message = f"the default of {node.target.id!r} is not a JSON literal: {reason}"
+            yield at_node(draft, "parameter-form", message, hint, node.value)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _not_json(node: ast.expr) -> str | None:
+    try:
+        return _not_json_value(ast.literal_eval(node))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return "it is computed"
+
+
+def _not_json_value(value: Any) -> str | None:
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            return "a key is no text"
+        return next((reason for item in value.values() if (reason := _not_json_value(item))), None)
+    if isinstance(value, list):
+        return next((reason for item in value if (reason := _not_json_value(item))), None)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "it is not finite"
+    return None if isinstance(value, (str, int, float, bool, type(None))) else f"it is a {type(value).__name__}"
+
+
+def required(draft: Draft) -> Iterator[Problem]:
+    """``Request``, ``Decision`` and ``decide`` are exported."""
+    kinds = {"Request": "class Request(BaseModel)", "Decision": "class Decision(BaseModel)"}
+    for name, form in {**kinds, "decide": "def decide(...) -> Decision"}.items():
+        if name not in draft.bindings:
+            hint = f"export {form}"
+            if any(name in bound_names(parsed) for parsed in draft.others):
+                hint = f"{name} is in a cell that is not exported: tag it 'export'"
+            yield at(draft.notebook, None, "required", f"no exported cell defines {name}", hint)
