@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice import Response
+from chalice.app import Request, Response
 
 from chalicelib import __version__, bootstrap
 from chalicelib.errors import Invalid
 from chalicelib.http import docs
 from chalicelib.http.auth import authenticate
-from chalicelib.http.edge import answers, problems
+from chalicelib.http.edge import JSON, answers, problems
 from chalicelib.http.threads import ThreadLocalChalice
 from chalicelib.service import Service
 from chalicelib.settings import ApiKey
@@ -20,9 +20,14 @@ app.register_middleware(problems, "http")
 bootstrap.service()  # a misconfigured service does not start
 
 
+def _request() -> Request:
+    assert app.current_request is not None  # Chalice sets it before it calls a view
+    return app.current_request
+
+
 def _caller() -> tuple[Service, ApiKey]:
     service = bootstrap.service()
-    return service, authenticate(app.current_request.headers.get("authorization"), service.settings)
+    return service, authenticate(_request().headers.get("authorization"), service.settings)
 
 
 def _seconds_left() -> float | None:
@@ -35,21 +40,17 @@ def _seconds_left() -> float | None:
 @answers
 def decide(name: str) -> Any:
     service, client = _caller()
-    decided = service.decide(client, name, app.current_request.raw_body, _seconds_left())
-    headers = {"Content-Type": "application/json", "Location": f"/v1/decisions/{decided.id}"}
-    return Response(decided.envelope, headers=headers)
+    decided = service.decide(client, name, _request().raw_body, _seconds_left())
+    return Response(decided.envelope, headers={**JSON, "Location": f"/v1/decisions/{decided.id}"})
 
 
 @app.route("/v1/decisions/{decision_id}")
 @answers
 def get_decision(decision_id: str) -> Any:
     service, client = _caller()
-    query = app.current_request.query_params or {}
-    unknown = [name for name in query if name != "include"] or [
-        value for value in (query.getlist("include") if query else []) if value != "trace"
-    ]
-    if unknown:
-        raise Invalid([{"pointer": "", "detail": f"query {unknown[0]!r}: only include=trace is known"}])
+    query = _request().to_original_event()["multiValueQueryStringParameters"] or {}
+    if query and query != {"include": ["trace"]}:
+        raise Invalid([{"pointer": "", "detail": "the query is not known; there is only ?include=trace"}])
     return service.get(client, decision_id, with_trace=bool(query))
 
 

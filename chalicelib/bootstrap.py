@@ -22,7 +22,8 @@ class Providers:
     """capability -> (name, provider) of a stage; each provider is imported and made on first use."""
 
     def __init__(self, by_capability: dict[str, str]) -> None:
-        self._by_capability, self._made, self._lock = by_capability, {}, Lock()  # type: ignore[var-annotated]
+        self._by_capability, self._lock = by_capability, Lock()
+        self._made: dict[str, Any] = {}
 
     def __call__(self, capability: str) -> tuple[str, Any]:
         name = self._by_capability.get(capability)
@@ -58,7 +59,8 @@ class _Current:
     """The process's service. On the local stage it follows the manifest: a new build is a new service."""
 
     def __init__(self) -> None:
-        self._lock, self._service, self._built_at = Lock(), None, 0.0  # type: ignore[var-annotated]
+        self._lock, self._built_at = Lock(), 0.0
+        self._service: Service | None = None
 
     def service(self) -> Service:
         made = self._service

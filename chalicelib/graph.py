@@ -112,7 +112,8 @@ def _resolution(
 
 
 def _signature(name: str, function: FunctionType) -> Signature:
-    needs, odd = [], []
+    needs: list[str] = []
+    odd: list[str] = []
     for argument in inspect.signature(function).parameters.values():
         plain = argument.kind is argument.POSITIONAL_OR_KEYWORD and argument.default is argument.empty
         (needs if plain else odd).append(argument.name)

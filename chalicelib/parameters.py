@@ -11,7 +11,7 @@ import typing
 from types import SimpleNamespace
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from chalicelib.errors import ContractError, Fault
@@ -29,13 +29,13 @@ def bind(namespace: dict[str, Any], *names: str) -> None:
     """
     overrides: dict[str, Any] = namespace.get(OVERRIDES, {})
     defaults = {name: namespace[name] for name in names}
-    hints = annotations(namespace, names)
+    hints = evaluated(namespace, names)
     validated = check(hints, {**defaults, **overrides}, overrides)
     namespace.update({name: validated[name] for name in overrides})
     namespace[PARAMETERS] = {name: namespace[name] for name in names}
 
 
-def annotations(namespace: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def evaluated(namespace: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """The evaluated annotations of module globals; ``from __future__ import annotations`` or not."""
     written = {name: namespace["__annotations__"][name] for name in names}
     return typing.get_type_hints(SimpleNamespace(__annotations__=written), globalns=namespace, include_extras=True)
@@ -44,8 +44,8 @@ def annotations(namespace: dict[str, Any], names: tuple[str, ...]) -> dict[str, 
 def check(hints: dict[str, Any], values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     """``values`` validated by their annotations. Raises ContractError naming each misfit."""
     faults = [_unknown(name, hints) for name in values if name not in hints]
-    schema = TypedDict("Parameters", hints)  # type: ignore[operator]  # one schema: one fifth of the time
-    schema.__pydantic_config__ = ConfigDict(extra="ignore", arbitrary_types_allowed=False)
+    fields: dict[str, Any] = hints  # one schema for all: a fifth of the time that one each takes
+    schema: Any = TypedDict("Parameters", fields)  # type: ignore[misc]
     try:
         validated: dict[str, Any] = TypeAdapter(schema).validate_json(canonical(values), strict=True)
     except ValidationError as error:

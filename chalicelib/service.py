@@ -191,12 +191,11 @@ def _result_row(decision_id: str, fact: Fact) -> dict[str, Any]:
 
 def _failed(decision_id: str, usecase: UseCase, failure: Failure) -> DecisionFailed:
     """The problem for a failed decision: which step and where, not what its exception said."""
-    place = {key: failure.error[key] for key in ("notebook", "cell", "line") if key in failure.error}
+    place: dict[str, Any] = {key: failure.error[key] for key in ("notebook", "cell", "line") if key in failure.error}
     where = f" ({place['notebook']}, cell {place['cell']}, line {place['line']})" if place else ""
     detail = f"{failure.kind.replace('-', ' ')}: {failure.step!r} of {usecase.name}{where}"
     log.error("decision %s: %s: %s", decision_id, detail, failure.error)
-    members = {"decision_id": decision_id, "step": failure.step, **place}
-    return DecisionFailed(failure.status, failure.kind, detail, **members)
+    return DecisionFailed(failure.status, failure.kind, detail, decision_id=decision_id, step=failure.step, **place)
 
 
 def _is_uuid(text: str) -> bool:

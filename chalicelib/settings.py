@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Settings:
     deadline: float = 25.0
 
 
-def load(environment: Mapping[str, str], stages: Mapping[str, Any], use_cases: Mapping[str, Any]) -> Settings:
+def load(environment: Mapping[str, str], stages: Mapping[str, Any], use_cases: Collection[str]) -> Settings:
     """The settings in force. Raises SettingsError with every problem found."""
     problems: list[str] = []
     stage = environment.get("ARTEMIS_STAGE", LOCAL)
@@ -85,7 +85,7 @@ def stage_parameters(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {snake(name): dict((entry or {}).get("parameters") or {}) for name, entry in entries.items()}
 
 
-def check_stage(content: Any, use_cases: Mapping[str, Any]) -> list[str]:
+def check_stage(content: Any, use_cases: Collection[str]) -> list[str]:
     """Every problem of one stage file's content; parameter values are checked by the build."""
     if not isinstance(content, dict):
         return ["the file is not a mapping"]
@@ -114,7 +114,7 @@ def _check_provider(capability: str, provider: Any) -> list[str]:
     return []
 
 
-def _check_use_case(name: str, entry: Any, use_cases: Mapping[str, Any]) -> list[str]:
+def _check_use_case(name: str, entry: Any, use_cases: Collection[str]) -> list[str]:
     if snake(name) not in use_cases:
         return [f"no such use case; known: {', '.join(sorted(use_cases)) or 'none'}"]
     if not isinstance(entry, dict) or entry.keys() - {"parameters"}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.show import run, show
+    from workbench.live import run, show
 
 __all__ = ["run", "show"]
 
@@ -13,7 +13,7 @@ __all__ = ["run", "show"]
 def __getattr__(name: str) -> Any:
     """Loaded on first use: the command line needs none of it."""
     if name in __all__:
-        from workbench import show as module
+        from workbench import live
 
-        return getattr(module, name)
+        return getattr(live, name)
     raise AttributeError(name)

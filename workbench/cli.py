@@ -12,6 +12,8 @@ import click
 from chalicelib import __version__
 
 if TYPE_CHECKING:
+    from chalice.app import Chalice
+
     from workbench.project import Project
 
 MINIMUM, BEYOND = (3, 11), (3, 14)
@@ -73,7 +75,7 @@ def serve(host: str, port: int, stage: str | None, workers: int, threads: int) -
     run(_app, host=host, port=port, workers=workers, threads=threads, on_ready=_say_where)
 
 
-def _app() -> object:
+def _app() -> Chalice:
     from app import app
 
     return app

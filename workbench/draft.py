@@ -96,7 +96,10 @@ class Draft:
 def draft(notebook: Notebook) -> Draft:
     """Parse and render a notebook's exported cells, verbatim and in order."""
     chunks = [HEADER.format(path=notebook.path)]
-    line, exported, others, parameters = chunks[0].count("\n") + 1, [], [], ()
+    line = chunks[0].count("\n") + 1
+    exported: list[Parsed] = []
+    others: list[Parsed] = []
+    parameters: tuple[str, ...] = ()
     for cell in notebook.code:
         is_parameters = PARAMETERS in cell.tags
         if not is_parameters and EXPORT not in cell.tags:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from chalicelib.errors import ContractError
 from chalicelib.intake import mentioned
-from chalicelib.parameters import annotations
+from chalicelib.parameters import evaluated
 from chalicelib.usecase import Source, UseCase, from_namespace
 from workbench.draft import PARAMETERS, Draft
 from workbench.fingerprint import fingerprints
@@ -47,7 +47,7 @@ def examine(draft: Draft) -> tuple[Examined | None, list[Problem]]:
         tasks = fingerprints(draft)
         source = Source(draft.notebook.path, tuple(draft.lines), tasks, filename)
         usecase = from_namespace(name, vars(module), source, draft.code.encode())
-        hints = annotations(vars(module), draft.parameters)
+        hints = evaluated(vars(module), draft.parameters)
         return Examined(usecase, hints, _entry(draft, usecase, hints)), []
     except ContractError as error:
         return None, sorted({from_fault(draft, fault) for fault in error.faults})

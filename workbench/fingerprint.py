@@ -37,7 +37,8 @@ def _fingerprint(draft: Draft, lines: list[str], task: ast.stmt) -> dict[str, An
 def _reach(draft: Draft, task: ast.stmt) -> tuple[set[ast.stmt], set[str]]:
     reached: set[ast.stmt] = set()
     parameters: set[str] = set()
-    waiting, seen = [_body_names(task)], set()
+    waiting = [_body_names(task)]
+    seen: set[str] = set()
     while waiting:
         for name in waiting.pop() - seen:
             seen.add(name)

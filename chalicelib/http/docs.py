@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chalice import Response
+from chalice.app import Response
 
 from chalicelib.errors import NotFound
+
+Headers = dict[str, str | list[str]]
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = {
@@ -23,7 +25,7 @@ CONTENT_SECURITY = (
 
 def page() -> Response:
     """The documentation page."""
-    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": CONTENT_SECURITY}
+    headers: Headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": CONTENT_SECURITY}
     return Response((STATIC / "docs.html").read_text("utf-8"), headers=headers)
 
 
@@ -31,5 +33,5 @@ def asset(name: str) -> Response:
     """One file of the page. Raises NotFound."""
     if name not in ASSETS:
         raise NotFound(f"there is no file {name!r}")
-    headers = {"Content-Type": ASSETS[name], "Cache-Control": "public, max-age=86400"}
+    headers: Headers = {"Content-Type": ASSETS[name], "Cache-Control": "public, max-age=86400"}
     return Response((STATIC / name).read_text("utf-8"), headers=headers)

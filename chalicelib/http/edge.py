@@ -9,14 +9,14 @@ from functools import wraps
 from typing import Any
 from uuid import uuid4
 
-from chalice import Response
+from chalice.app import Response
 
 from chalicelib.errors import ServiceError, SettingsError
 from chalicelib.http.problems import from_chalice, from_error, problem
 
 log = logging.getLogger("artemis")
 
-JSON = {"Content-Type": "application/json"}
+JSON: dict[str, str | list[str]] = {"Content-Type": "application/json"}
 
 
 def answers(view: Callable[..., Any]) -> Callable[..., Response]:

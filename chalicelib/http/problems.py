@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from chalice import Response
+from chalice.app import Response
 
 from chalicelib.errors import ServiceError
 
@@ -32,7 +33,7 @@ def problem(
     code: str,
     title: str,
     detail: str,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str | list[str]] | None = None,
     **members: Any,
 ) -> Response:
     """One problem as a Chalice response. ``members`` are added beside the standard ones."""

@@ -46,11 +46,11 @@ def show(request: BaseModel) -> None:
 
     Times are displayed apart from the rest, so that a saved notebook shows the same again.
     """
-    from IPython.display import display
+    from IPython.core.display_functions import display
 
     usecase, intake, result = _execute(request, _namespace())
-    display(Shown(usecase, result, _results(usecase, intake, result)))
-    display(Times(result.timings))
+    for part in (Shown(usecase, result, _results(usecase, intake, result)), Times(usecase, result.timings)):
+        display(part)  # type: ignore[no-untyped-call]
 
 
 def _namespace() -> dict[str, Any]:
@@ -156,10 +156,14 @@ class Shown:
         )
 
     def _headline(self) -> str:
-        if self.result.failure:
+        """The outcome first, then whatever else was decided, then what was degraded."""
+        if self.result.decision is None:
             return _failure_text(self.result)
-        degraded = ", ".join(f"{item['task']} ({item['error']})" for item in self.result.degraded)
-        return f"{self.result.decision}" + (f"   degraded: {degraded}" if degraded else "")
+        decision = _rounded(json.loads(self.result.decision))
+        head = [str(decision.pop("outcome"))] if "outcome" in decision else []
+        head += [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in decision.items()]
+        head += [f"degraded: {item['task']} ({item['error']})" for item in self.result.degraded]
+        return "   ".join(head)
 
     def _short(self, name: str) -> str:
         text = self.results.get(name, "not reached")
@@ -168,17 +172,21 @@ class Shown:
 
 @dataclass(frozen=True)
 class Times:
-    """When each step ran. Different each time; the regression test leaves `… ms` out."""
+    """How long the tasks took, and the logic. Different each time; the regression test leaves `… ms` out."""
 
+    usecase: UseCase
     timings: dict[str, tuple[float, float]]
 
     def __repr__(self) -> str:
-        return "times: " + ", ".join(f"{name} {self.timings[name][1]:.1f} ms" for name in sorted(self.timings))
+        return ", ".join(f"{name} {took:.1f} ms" for name, took in self._rows())
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{began:.1f} ms</td><td>{took:.1f} ms</td></tr>"
-            for name, (began, took) in sorted(self.timings.items())
-        )
-        head = "<thead><tr><th>step</th><th>began</th><th>took</th></tr></thead>"
-        return f"<table>{head}<tbody>{rows}</tbody></table>"
+        rows = "".join(f"<tr><td>{escape(name)}</td><td>{took:.1f} ms</td></tr>" for name, took in self._rows())
+        return f"<table><thead><tr><th>times</th><th></th></tr></thead><tbody>{rows}</tbody></table>"
+
+    def _rows(self) -> list[tuple[str, float]]:
+        tasks = [step.name for step in self.usecase.graph.steps if step.task and step.name in self.timings]
+        logic = sum(took for name, (_, took) in self.timings.items() if name not in tasks)
+        whole = max((began + took for began, took in self.timings.values()), default=0.0)
+        rows = [(name, self.timings[name][1]) for name in sorted(tasks)]
+        return [*rows, ("all logic", logic), ("whole", whole)]
