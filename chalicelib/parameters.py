@@ -44,8 +44,8 @@ def evaluated(namespace: dict[str, Any], names: tuple[str, ...]) -> dict[str, An
 def check(hints: dict[str, Any], values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     """``values`` validated by their annotations. Raises ContractError naming each misfit."""
     faults = [_unknown(name, hints) for name in values if name not in hints]
-    fields: dict[str, Any] = hints  # one schema for all: a fifth of the time that one each takes
-    schema: Any = TypedDict("Parameters", fields)  # type: ignore[misc]
+    typed_dict: Any = TypedDict  # made at run time: one schema for all takes a fifth of the time of one each
+    schema = typed_dict("Parameters", hints)
     try:
         validated: dict[str, Any] = TypeAdapter(schema).validate_json(canonical(values), strict=True)
     except ValidationError as error:
