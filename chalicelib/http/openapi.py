@@ -11,8 +11,12 @@ from chalicelib.manifest import Manifest, kebab
 from chalicelib.service import may
 from chalicelib.settings import ApiKey
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
+INFO = {
+    "title": "Artemis decisions",
+    "version": __version__,
+    "description": "Ask a business question, get a decision. Errors are RFC 9457 problems with a stable `type`.",
+    "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+}
 PROBLEM = {
     "type": "object",
     "description": "RFC 9457 problem details",
@@ -64,12 +68,11 @@ def document(manifest: Manifest, client: ApiKey) -> dict[str, Any]:
     names = [name for name in sorted(manifest.use_cases) if may(client, name)]
     for name in names:
         paths[f"/v1/use-cases/{kebab(name)}/decisions"] = _decide(name, manifest.use_cases[name], schemas)
-    schemas["Decision"] = {"anyOf": [_ref(f"{_camel(name)}Envelope") for name in names]} if names else {}
+    schemas["StoredDecision"] = {"anyOf": [_ref(f"{_camel(name)}Envelope") for name in names]} if names else {}
     paths.update(_fixed_paths())
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Artemis decisions", "version": __version__, "license": {"name": "Apache-2.0"}},
-        "jsonSchemaDialect": DIALECT,
+        "info": INFO,
         "security": [{"apiKey": []}],
         "paths": paths,
         "components": {
@@ -133,7 +136,7 @@ def _fixed_paths() -> dict[str, Any]:
             "get": _get(
                 "get_decision",
                 "A stored decision",
-                _ref("Decision"),
+                _ref("StoredDecision"),
                 [decision_id, trace],
                 "401",
                 "404",
@@ -174,7 +177,7 @@ def _add(schemas: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
     own = json.loads(text)
     for inner, definition in own.pop("$defs", {}).items():
         schemas[f"{name}.{inner}"] = definition
-    schemas[name] = own
+    schemas[name] = own | {"title": name}
 
 
 def _ref(name: str) -> dict[str, str]:
