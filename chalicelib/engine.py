@@ -81,7 +81,7 @@ class _Execution:
         self.texts: dict[str, str] = {}
         self.in_flight: dict[str, _Pending] = {}
         self.finished: SimpleQueue[tuple[str, str | None, Any, dict[str, Any] | None]] = SimpleQueue()
-        self.result = Run()
+        self.result = Run(began=self.began)
 
     def complete(self) -> Run:
         while True:
@@ -157,7 +157,7 @@ class _Execution:
         if error and step.fallback is not None:
             assert step.codec is not None
             text, value, fallback = step.fallback, step.codec.decode(step.fallback), True
-        self._time(name, pending.started)
+        self.result.clock[name] = (pending.started, perf_counter())
         self.result.facts.append(
             Fact(
                 name,
@@ -166,7 +166,6 @@ class _Execution:
                 error,
                 fallback,
                 list(pending.models.calls),
-                *self.result.timings[name],
             )
         )
         if text is None:
@@ -186,10 +185,10 @@ class _Execution:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                 raise
-            self._time(step.name, started)
+            self.result.clock[step.name] = (started, perf_counter())
             self._fail("step-failed", step.name, self._describe(step, error))
             return
-        self._time(step.name, started)
+        self.result.clock[step.name] = (started, perf_counter())
         self._settle(step.name, value) if step.codec is None else self._conclude(step, value)
 
     def _conclude(self, step: Step, value: Any) -> None:
@@ -244,13 +243,6 @@ class _Execution:
         if need in self.values:
             return to_json(self.values[need])
         return self.intake.live.__pydantic_serializer__.to_json(self.intake.live, include={need})
-
-    def _time(self, name: str, started: float) -> None:
-        ended = perf_counter()
-        self.result.timings[name] = (
-            round((started - self.began) * 1000, 3),
-            round((ended - started) * 1000, 3),
-        )
 
     def _fail(self, kind: str, step: str, error: dict[str, Any]) -> None:
         self.result.decision = None

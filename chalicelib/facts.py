@@ -63,7 +63,10 @@ class Codec:
 
 def canonical(value: Any) -> str:
     """JSON text with sorted keys: equal values, equal text. Raises ValueError on NaN."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return _encode(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def not_finite(value: Any) -> bool:

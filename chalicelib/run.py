@@ -20,7 +20,7 @@ STATUS = {
 
 @dataclass(slots=True)
 class Fact:
-    """What a task gave: its result as JSON text, or why there is none. Times in milliseconds."""
+    """What a task gave: its result as JSON text, or why there is none."""
 
     task: str
     key: str
@@ -28,8 +28,6 @@ class Fact:
     error: dict[str, Any] | None
     fallback: bool
     calls: list[Call]
-    started_ms: float
-    duration_ms: float
 
 
 @dataclass(slots=True)
@@ -49,13 +47,22 @@ class Failure:
 class Run:
     """Everything that happened: a decision or a failure, the facts, and when each step ran.
 
-    ``timings``: step -> (started, duration) in milliseconds since the request began.
+    ``clock``: step -> (started, ended) on the performance counter, ``began`` when the run did.
     """
 
     decision: str | None = None
     failure: Failure | None = None
     facts: list[Fact] = field(default_factory=list)
-    timings: dict[str, tuple[float, float]] = field(default_factory=dict)
+    began: float = 0.0
+    clock: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def timings(self) -> dict[str, tuple[float, float]]:
+        """Step -> (started, duration) in milliseconds since the run began."""
+        return {
+            name: (round((started - self.began) * 1000, 3), round((ended - started) * 1000, 3))
+            for name, (started, ended) in self.clock.items()
+        }
 
     @property
     def degraded(self) -> list[dict[str, str]]:

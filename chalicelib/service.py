@@ -67,7 +67,9 @@ class Service:
         run = self.engine.run(usecase, request, now, deadline - (perf_counter() - began))
         row = self._row(client, usecase, request, run, now, decision_id)
         row["duration_ms"] = round((perf_counter() - began) * 1000, 3)
-        self.store().save(row, [_result_row(decision_id, fact) for fact in run.facts])
+        timings = run.timings
+        row["timings"] = canonical(timings)
+        self.store().save(row, [_result_row(decision_id, fact, timings[fact.task]) for fact in run.facts])
         if run.failure:
             raise _failed(decision_id, usecase, run.failure)
         return Decided(decision_id, envelope(row))
@@ -140,7 +142,6 @@ class Service:
             "decision": run.decision,
             "degraded": canonical(run.degraded),
             "failure": canonical(asdict(run.failure)) if run.failure else None,
-            "timings": canonical(run.timings),
             "created_at": now,
         }
 
@@ -171,7 +172,7 @@ def _outcome(decision: str | None) -> str | None:
     return outcome if isinstance(outcome, str) else None
 
 
-def _result_row(decision_id: str, fact: Fact) -> dict[str, Any]:
+def _result_row(decision_id: str, fact: Fact, times: tuple[float, float]) -> dict[str, Any]:
     first = fact.calls[0] if fact.calls else None
     return {
         "decision_id": decision_id,
@@ -184,8 +185,8 @@ def _result_row(decision_id: str, fact: Fact) -> dict[str, Any]:
         "output": fact.output,
         "error": canonical(fact.error) if fact.error else None,
         "fallback_used": fact.fallback,
-        "started_ms": fact.started_ms,
-        "duration_ms": fact.duration_ms,
+        "started_ms": times[0],
+        "duration_ms": times[1],
     }
 
 

@@ -1,0 +1,26 @@
+"""Statements compiled once by SQLAlchemy, for a driver to execute as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Dialect, Table, insert
+
+
+class Insert:
+    """An INSERT of whole rows: its text in the driver's style, and rows as its parameters."""
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        compiled = insert(table).compile(dialect=dialect)
+        self.sql = str(compiled)
+        self._order = compiled.positiontup
+        self._processors = {
+            column.name: processor
+            for column in table.columns
+            if (processor := column.type.dialect_impl(dialect).bind_processor(dialect))
+        }
+
+    def parameters(self, row: dict[str, Any]) -> Any:
+        """``row`` as the driver takes it: values by position, or by name."""
+        row = {**row, **{name: process(row[name]) for name, process in self._processors.items()}}
+        return row if self._order is None else [row[name] for name in self._order]
