@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice.app import Request, Response
+from chalicelib.warmup import without_collector
 
-from chalicelib import __version__, bootstrap
-from chalicelib.errors import Invalid
-from chalicelib.http import docs
-from chalicelib.http.auth import authenticate
-from chalicelib.http.edge import JSON, answers, problems
-from chalicelib.http.threads import ThreadLocalChalice
-from chalicelib.service import Service
-from chalicelib.settings import ApiKey
+with without_collector():
+    from chalice.app import Request, Response
+
+    from chalicelib import __version__, bootstrap
+    from chalicelib.errors import Invalid
+    from chalicelib.http import docs
+    from chalicelib.http.auth import authenticate
+    from chalicelib.http.edge import JSON, answers, problems
+    from chalicelib.http.threads import ThreadLocalChalice
+    from chalicelib.service import Service
+    from chalicelib.settings import ApiKey
 
 app = ThreadLocalChalice(app_name="artemis", configure_logs=False)
 app.register_middleware(problems, "http")

@@ -16,6 +16,7 @@ from chalicelib.providers import PROVIDERS
 from chalicelib.service import Service
 from chalicelib.settings import LOCAL, Settings
 from chalicelib.settings import load as load_settings
+from chalicelib.warmup import without_collector
 
 
 class Providers:
@@ -45,7 +46,8 @@ def engine(providers: dict[str, str]) -> Engine:
 
 @lru_cache(maxsize=1)
 def _store(url: str) -> Any:
-    from chalicelib.store import Store
+    with without_collector():
+        from chalicelib.store import Store
 
     return Store(url)
 

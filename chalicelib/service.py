@@ -22,6 +22,7 @@ from chalicelib.manifest import Manifest, snake
 from chalicelib.run import Fact, Failure, Intake, Run
 from chalicelib.settings import ApiKey, Settings
 from chalicelib.usecase import UseCase, load
+from chalicelib.warmup import without_collector
 
 log = logging.getLogger("artemis")
 
@@ -102,7 +103,7 @@ class Service:
 
     def _load(self, name: str) -> UseCase:
         if name not in self._use_cases:
-            with self._lock:  # two requests at once: one import
+            with self._lock, without_collector():  # two requests at once: one import
                 if name not in self._use_cases:
                     overrides = self.settings.parameters.get(name)
                     self._use_cases[name] = load(
