@@ -68,6 +68,8 @@ class _Current:
         made = self._service
         if made is None or (made.settings.stage == LOCAL and _built_at() != self._built_at):
             with self._lock:
+                if self._service is not made and self._service is not None:
+                    return self._service  # another thread was faster
                 self._built_at = _built_at()
                 manifest = Manifest.read()
                 settings = load_settings(os.environ, manifest.stages, manifest.use_cases)

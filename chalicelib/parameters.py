@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import typing
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,31 @@ from chalicelib.errors import ContractError, Fault
 from chalicelib.facts import canonical
 
 OVERRIDES = "__artemis_overrides__"  # set by the loader before the module's code runs
-PARAMETERS = "__artemis_parameters__"  # left by bind: every parameter's value in force
+PARAMETERS = "__artemis_parameters__"  # left by bind: the Parameters in force
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """``values`` in force, and their validation: one schema for all, a fifth of the time of one each."""
+
+    values: dict[str, Any]
+    adapter: TypeAdapter[Any] | None = None
+    names: tuple[str, ...] = ()
+
+    def check(self, overrides: dict[str, Any]) -> dict[str, Any]:
+        """All values under ``overrides``, validated. Raises ContractError naming each misfit."""
+        faults = [_unknown(name, self.names) for name in overrides if name not in self.names]
+        validated: dict[str, Any] = {}
+        try:
+            if self.adapter:
+                validated = self.adapter.validate_json(canonical({**self.values, **overrides}), strict=True)
+        except ValidationError as error:
+            faults += [_misfit(dict(detail), overrides) for detail in error.errors(include_url=False)]
+        except (TypeError, ValueError) as error:
+            faults.append(Fault("parameters", f"a parameter is not a finite JSON value: {error}"))
+        if faults:
+            raise ContractError("parameters", faults)
+        return validated
 
 
 def bind(namespace: dict[str, Any], *names: str) -> None:
@@ -29,37 +54,22 @@ def bind(namespace: dict[str, Any], *names: str) -> None:
     """
     overrides: dict[str, Any] = namespace.get(OVERRIDES, {})
     defaults = {name: namespace[name] for name in names}
-    hints = evaluated(namespace, names)
-    validated = check(hints, {**defaults, **overrides}, overrides)
+    typed_dict: Any = TypedDict  # made at run time
+    adapter = TypeAdapter(typed_dict("Parameters", _evaluated(namespace, names))) if names else None
+    validated = Parameters(defaults, adapter, names).check(overrides)
     namespace.update({name: validated[name] for name in overrides})
-    namespace[PARAMETERS] = {name: namespace[name] for name in names}
+    namespace[PARAMETERS] = Parameters({name: namespace[name] for name in names}, adapter, names)
 
 
-def evaluated(namespace: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _evaluated(namespace: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """The evaluated annotations of module globals; ``from __future__ import annotations`` or not."""
     written = {name: namespace["__annotations__"][name] for name in names}
     return typing.get_type_hints(SimpleNamespace(__annotations__=written), globalns=namespace, include_extras=True)
 
 
-def check(hints: dict[str, Any], values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """``values`` validated by their annotations. Raises ContractError naming each misfit."""
-    faults = [_unknown(name, hints) for name in values if name not in hints]
-    typed_dict: Any = TypedDict  # made at run time: one schema for all takes a fifth of the time of one each
-    schema = typed_dict("Parameters", hints)
-    try:
-        validated: dict[str, Any] = TypeAdapter(schema).validate_json(canonical(values), strict=True)
-    except ValidationError as error:
-        faults += [_misfit(dict(detail), overrides) for detail in error.errors(include_url=False)]
-    except (TypeError, ValueError) as error:
-        faults.append(Fault("parameters", f"a parameter is not a finite JSON value: {error}"))
-    if faults:
-        raise ContractError("parameters", faults)
-    return validated
-
-
-def _unknown(name: str, hints: dict[str, Any]) -> Fault:
-    close = difflib.get_close_matches(name, hints, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "the parameters are " + ", ".join(sorted(hints))
+def _unknown(name: str, names: tuple[str, ...]) -> Fault:
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else "the parameters are " + (", ".join(sorted(names)) or "none")
     return Fault("parameters", f"{name!r} is no parameter of this use case", hint)
 
 

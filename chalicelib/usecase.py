@@ -159,7 +159,8 @@ def from_namespace(name: str, namespace: dict[str, Any], source: Source, code: b
 
     Raises ContractError with every fault of the graph.
     """
-    parameters = dict(namespace.get(PARAMETERS, {}))
+    bound = namespace.get(PARAMETERS)
+    parameters = dict(bound.values) if bound else {}
     graph = resolve(name, namespace, frozenset(parameters))
     fingerprints = {step: _fingerprint(entry, parameters) for step, entry in source.tasks.items()}
     return UseCase(name, version_of(code, parameters), parameters, graph, source, fingerprints)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -40,9 +41,10 @@ class CannotRun(click.ClickException):
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 def build(check: bool, form: str) -> None:
     """Build every notebook of usecases/ into chalicelib/usecases/."""
+    gc.disable()  # a short life: what it makes stays until it ends
     from workbench.build import build as run
 
-    report = run(_project(), write=not check)
+    report = run(_project(), check=check, processes=os.cpu_count() or 1)
     if form == "json":
         from workbench.report import as_json
 

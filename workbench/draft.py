@@ -1,7 +1,7 @@
 """A draft: a notebook parsed once, rendered as a module, with every line's way back to its cell.
 
-Each cell is parsed by itself, so an unclosed bracket cannot swallow the next cell; the cells'
-syntax trees, shifted to their lines in the module, make up the module's tree.
+Each cell is parsed by itself, so an unclosed bracket cannot swallow the next cell, but at its lines
+in the module; so the cells' syntax trees make up the module's tree.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import CodeType
 
 from workbench.bindings import bound
 from workbench.notebook import Cell, Notebook
@@ -58,6 +59,25 @@ class Draft:
         return all(parsed.tree for parsed in self.exported)
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the module's tree."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def compiled(self) -> CodeType | Exception:
+        """The module's code, compiled; or why it cannot be."""
+        try:
+            code: CodeType = compile(self.code, self.filename, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            return error
+        return code
+
+    @property
+    def filename(self) -> str:
+        """What the compiled code names as its file."""
+        return f"<{self.notebook.path}>"
+
+    @cached_property
     def lines(self) -> list[tuple[int, int, int, str]]:
         """(first, last module line, cell number, cell id) of each cell."""
         return [
@@ -76,9 +96,10 @@ class Draft:
     def bindings(self) -> dict[str, list[tuple[Parsed, ast.stmt]]]:
         """Exported name -> the top-level statements that bind it."""
         found: dict[str, list[tuple[Parsed, ast.stmt]]] = {}
+        inner = "global" in self.code or ":=" in self.code
         for parsed in self.exported:
             for statement in parsed.tree.body if parsed.tree else ():
-                for name in dict.fromkeys(name for name, _ in bound(statement)):
+                for name in dict.fromkeys(name for name, _ in bound(statement, inner)):
                     found.setdefault(name, []).append((parsed, statement))
         return found
 
@@ -120,12 +141,12 @@ def draft(notebook: Notebook) -> Draft:
 def _parse(cell: Cell, first: int, without_magics: bool = False) -> Parsed:
     source = _without_magics(cell.source) if without_magics else cell.source
     try:
-        tree = ast.parse(source)
+        return Parsed(cell, ast.parse("\n" * (first - 1) + source), None, first)
     except SyntaxError as error:
+        error.lineno = max((error.lineno or first) - first + 1, 1)
         return Parsed(cell, None, error, first)
     except (ValueError, RecursionError, MemoryError) as error:  # a NUL, a lone surrogate, absurd nesting
         return Parsed(cell, None, SyntaxError(str(error)), first)
-    return Parsed(cell, ast.increment_lineno(tree, first - 1), None, first)
 
 
 def _without_magics(source: str) -> str:

@@ -6,22 +6,22 @@ from what it defines: schemas, steps, parameters.
 
 from __future__ import annotations
 
-import io
+import ast
 import re
 import sys
-import tokenize
 import traceback
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from chalicelib.errors import ContractError
 from chalicelib.intake import mentioned
-from chalicelib.parameters import evaluated
+from chalicelib.parameters import PARAMETERS, Parameters
 from chalicelib.usecase import Source, UseCase, from_namespace
-from workbench.draft import PARAMETERS, Draft
+from workbench import draft as drafts
+from workbench.draft import Draft
 from workbench.fingerprint import fingerprints
 from workbench.problems import Problem, at
 from workbench.rules.places import from_fault
@@ -29,38 +29,39 @@ from workbench.rules.places import from_fault
 
 @dataclass(frozen=True)
 class Examined:
-    """A use case that loads, its parameters' annotations, and its entry of the manifest."""
+    """A use case that loads, its parameters, and its entry of the manifest."""
 
     usecase: UseCase
-    hints: dict[str, Any]
+    parameters: Parameters
     entry: dict[str, Any]
 
 
 def examine(draft: Draft) -> tuple[Examined | None, list[Problem]]:
     """Load the draft. Gives what was found, or the problems that keep it from loading."""
     name = draft.notebook.name
-    filename = f"<{draft.notebook.path}>"
     module = ModuleType(f"artemis_draft.{name}")
     sys.modules[module.__name__] = module  # pydantic looks forward references up there
     try:
-        exec(compile(draft.code, filename, "exec", dont_inherit=True), vars(module))  # noqa: S102
+        if isinstance(draft.compiled, Exception):
+            raise draft.compiled
+        exec(draft.compiled, vars(module))  # noqa: S102
         tasks = fingerprints(draft)
-        source = Source(draft.notebook.path, tuple(draft.lines), tasks, filename)
+        source = Source(draft.notebook.path, tuple(draft.lines), tasks, draft.filename)
         usecase = from_namespace(name, vars(module), source, draft.code.encode())
-        hints = evaluated(vars(module), draft.parameters)
-        return Examined(usecase, hints, _entry(draft, usecase, hints)), []
+        parameters: Parameters = vars(module)[PARAMETERS]
+        return Examined(usecase, parameters, _entry(draft, usecase, parameters)), []
     except ContractError as error:
         return None, sorted({from_fault(draft, fault) for fault in error.faults})
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return None, [_raised(draft, filename, error)]
+        return None, [_raised(draft, error)]
     finally:
         del sys.modules[module.__name__]
 
 
-def _raised(draft: Draft, filename: str, error: BaseException) -> Problem:
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
+def _raised(draft: Draft, error: BaseException) -> Problem:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == draft.filename]
     parsed, line = draft.place(frames[-1].lineno or 0) if frames else (None, 0)
     first = str(error).strip().split("\n")[0]
     message = f"the code raises {type(error).__name__}: {first}"
@@ -68,14 +69,14 @@ def _raised(draft: Draft, filename: str, error: BaseException) -> Problem:
     return at(draft.notebook, cell, "load", message, "exported code runs when it is imported", line, 1)
 
 
-def _entry(draft: Draft, usecase: UseCase, hints: dict[str, Any]) -> dict[str, Any]:
+def _entry(draft: Draft, usecase: UseCase, parameters: Parameters) -> dict[str, Any]:
     title, description = draft.notebook.heading()
     graph = usecase.graph
     return {
         "notebook": draft.notebook.path,
         "title": title,
         "description": description,
-        "parameters": _parameters(draft, usecase, hints),
+        "parameters": _parameters(draft, parameters),
         "steps": [_step(draft, usecase, step) for step in graph.steps],
         "subject": graph.subject,
         "request": request_schema(graph.request_model),
@@ -100,29 +101,26 @@ def _step(draft: Draft, usecase: UseCase, step: Any) -> dict[str, Any]:
     return described
 
 
-def _parameters(draft: Draft, usecase: UseCase, hints: dict[str, Any]) -> dict[str, Any]:
-    comments = _trailing_comments(draft)
+def _parameters(draft: Draft, parameters: Parameters) -> dict[str, Any]:
+    """Parameter -> its default, its annotation as written, and the comment behind it: what it means."""
+    parsed = next(parsed for parsed in draft.exported if drafts.PARAMETERS in parsed.cell.tags)
+    lines = draft.code.split("\n")
     return {
-        name: {
-            "default": value,
-            "description": comments.get(name, ""),
-            "schema": TypeAdapter(hints[name]).json_schema(),
+        node.target.id: {
+            "default": parameters.values[node.target.id],
+            "description": _comment_behind(lines, node),
+            "type": ast.unparse(node.annotation),
         }
-        for name, value in usecase.parameters.items()
+        for node in (parsed.tree.body if parsed.tree else ())
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
 
 
-def _trailing_comments(draft: Draft) -> dict[str, str]:
-    """Parameter -> the comment that ends its line: what it means, in its author's words."""
-    parsed = next(parsed for parsed in draft.exported if PARAMETERS in parsed.cell.tags)
-    found: dict[str, str] = {}
-    name = ""
-    for token in tokenize.generate_tokens(io.StringIO(parsed.cell.source).readline):
-        if token.type == tokenize.NAME and token.start[1] == 0:
-            name = token.string
-        elif token.type == tokenize.COMMENT and name and token.start[1] > 0:
-            found[name] = token.string.lstrip("#").strip()
-    return found
+def _comment_behind(lines: list[str], node: ast.stmt) -> str:
+    """The comment that ends a statement's last line. Columns are in UTF-8 bytes."""
+    assert node.end_lineno is not None
+    rest = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()
+    return rest.partition("#")[2].strip()
 
 
 def request_schema(model: type[BaseModel]) -> dict[str, Any]:

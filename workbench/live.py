@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from chalicelib import bootstrap
 from chalicelib.engine import Engine
 from chalicelib.intake import seal
-from chalicelib.parameters import PARAMETERS
+from chalicelib.parameters import PARAMETERS, Parameters
 from chalicelib.run import Intake, Run
 from chalicelib.trace import recompute
 from chalicelib.usecase import Place, Source, UseCase, from_namespace
@@ -63,7 +63,7 @@ def _namespace() -> dict[str, Any]:
 def _execute(request: BaseModel, namespace: dict[str, Any]) -> tuple[UseCase, Intake, Run]:
     annotated = namespace.get("__annotations__", {})
     parameters = {name: namespace[name] for name in annotated if name in namespace}
-    usecase = from_namespace("notebook", {**namespace, PARAMETERS: parameters}, LiveSource())
+    usecase = from_namespace("notebook", {**namespace, PARAMETERS: Parameters(parameters)}, LiveSource())
     intake = seal(request)
     stage = _stage(os.environ.get("ARTEMIS_STAGE", "local"))
     result = _engine(json.dumps(stage.get("providers") or {})).run(

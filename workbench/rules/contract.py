@@ -83,7 +83,7 @@ def fact(draft: Draft) -> Iterator[Problem]:
 
 def star_import(draft: Draft) -> Iterator[Problem]:
     """No ``import *``: nobody could tell which names it brings."""
-    for node in ast.walk(draft.tree):
+    for node in draft.nodes:
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             message = f"from {node.module} import * in an exported cell"
             yield at_node(draft, "star-import", message, "import the names that are used", node)

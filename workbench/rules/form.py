@@ -72,21 +72,20 @@ def syntax(draft: Draft) -> Iterator[Problem]:
 
 def compiles(draft: Draft) -> Iterator[Problem]:
     """What parses also compiles: no ``return`` or ``await`` outside a function, no late ``__future__``."""
-    late = set()
-    for node in draft.tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not _is_first(draft, node):
-            late.add(node)
-            hint = "move it to the top of the first exported or parameters cell"
-            yield at_node(draft, "future-import", "from __future__ stands too late", hint, node)
-    body = [node for node in draft.tree.body if node not in late]
-    try:
-        compile(ast.Module(body=body, type_ignores=[]), "module", "exec", dont_inherit=True)
-    except SyntaxError as error:
-        parsed, line = draft.place(error.lineno or 0)
+    late = [node for node in draft.tree.body if _is_future(node) and not _is_first(draft, node)]
+    for node in late:
+        hint = "move it to the top of the first exported or parameters cell"
+        yield at_node(draft, "future-import", "from __future__ stands too late", hint, node)
+    if draft.parses and not late and isinstance(draft.compiled, Exception):
+        error = draft.compiled
+        parsed, line = draft.place(getattr(error, "lineno", None) or 0)
         cell = parsed.cell if parsed else None
-        yield at(draft.notebook, cell, "syntax", f"syntax error: {error.msg}", "", line, error.offset or 1)
-    except (ValueError, RecursionError) as error:
-        yield at(draft.notebook, None, "syntax", f"the code does not compile: {error}")
+        message = f"syntax error: {getattr(error, 'msg', error)}"
+        yield at(draft.notebook, cell, "syntax", message, "", line, getattr(error, "offset", None) or 1)
+
+
+def _is_future(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
 def _is_first(draft: Draft, node: ast.stmt) -> bool:
@@ -94,7 +93,7 @@ def _is_first(draft: Draft, node: ast.stmt) -> bool:
         if statement is node:
             return True
         docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        if not docstring and not (isinstance(statement, ast.ImportFrom) and statement.module == "__future__"):
+        if not docstring and not _is_future(statement):
             return False
     return False
 
