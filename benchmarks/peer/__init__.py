@@ -1,0 +1,1 @@
+"""The same use case on the usual stack, to measure against."""

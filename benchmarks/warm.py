@@ -1,0 +1,60 @@
+"""Warm: the time of one stored decision in a process that has already answered."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from benchmarks.measure import Result, Series, alternate
+from benchmarks.projects import NotMeasured, Side, folder, sides
+
+ROUNDS, BLOCK = 20, 200
+
+
+def run() -> Iterator[Result]:
+    """Blocks of requests in turn, one process per side; all single requests make the median."""
+    with folder() as base, ExitStack() as stack:
+        ours, peer = sides(base)
+        for side in (ours, peer):
+            side.warm_up()
+        asked = (ours, peer, peer.at("bench-async"))
+        first, second, third = (stack.enter_context(Process(side)) for side in asked)
+        for process in (first, second, third):
+            process.block()
+        taken = alternate(ROUNDS, first.block, second.block, third.block)
+        us, sync, loop = (Series(tuple(value for block in blocks for value in block)) for blocks in taken)
+        name = "warm, per stored decision"
+        yield Result(name, us, "FastAPI + Mangum + ORM", sync, "µs", ratio_limit=0.35)
+        yield Result(name, us, "… on the event loop", loop, "µs")
+
+
+class Process:
+    """A process that answers blocks of requests when asked."""
+
+    def __init__(self, side: Side) -> None:
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            side.command("warm"), cwd=side.project, env=side.environment(), stdin=pipe, stdout=pipe, text=True
+        )
+
+    def block(self) -> list[float]:
+        """Seconds of each request of one block."""
+        assert self.process.stdin
+        assert self.process.stdout
+        try:
+            self.process.stdin.write(f"{BLOCK}\n")
+            self.process.stdin.flush()
+            return [value / 1e9 for value in json.loads(self.process.stdout.readline())]
+        except (OSError, ValueError) as error:
+            raise NotMeasured(f"a warm process ended: {error}") from error
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        with self.process as process:
+            if process.stdin:
+                process.stdin.close()
