@@ -13,7 +13,7 @@ with without_collector():
     from chalicelib.errors import Invalid
     from chalicelib.http import docs
     from chalicelib.http.auth import authenticate
-    from chalicelib.http.edge import JSON, answers, problems
+    from chalicelib.http.edge import JSON, answers, body_of, problems
     from chalicelib.http.threads import ThreadLocalChalice
     from chalicelib.service import Service
     from chalicelib.settings import ApiKey
@@ -43,7 +43,7 @@ def _seconds_left() -> float | None:
 @answers
 def decide(name: str) -> Any:
     service, client = _caller()
-    decided = service.decide(client, name, _request().raw_body, _seconds_left())
+    decided = service.decide(client, name, body_of(_request()), _seconds_left())
     return Response(decided.envelope, headers={**JSON, "Location": f"/v1/decisions/{decided.id}"})
 
 

@@ -70,10 +70,10 @@ class _Current:
             with self._lock:
                 if self._service is not made and self._service is not None:
                     return self._service  # another thread was faster
-                self._built_at = _built_at()
-                manifest = Manifest.read()
-                settings = load_settings(os.environ, manifest.stages, manifest.use_cases)
+                built_at, manifest = _built_at(), Manifest.read()
+                settings = load_settings(os.environ, manifest.stages, manifest.use_cases, PROVIDERS)
                 made = self._service = build(settings, manifest)
+                self._built_at = built_at
         return made
 
 

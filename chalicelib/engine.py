@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from chalicelib.errors import Unavailable
-from chalicelib.facts import NotRecordable
+from chalicelib.facts import NotRecordable, printable
 from chalicelib.graph import Step
 from chalicelib.models import Models
 from chalicelib.run import Fact, Failure, Intake, Run
@@ -259,9 +259,18 @@ def describe_error(usecase: UseCase, step: Step, error: BaseException) -> dict[s
     described: dict[str, Any] = {
         "error": "failed",
         "type": type(error).__name__,
-        "message": str(error)[:MESSAGE_LIMIT],
+        "message": _text_of(error),
     }
     return described | (asdict(place) if place else {})
+
+
+def _text_of(error: BaseException) -> str:
+    """What an exception says, as storable text, whatever its ``__str__`` does."""
+    try:
+        text = str(error)
+    except Exception:
+        return "it cannot be shown"
+    return printable(text[:MESSAGE_LIMIT]).replace("\0", "\\0")
 
 
 def _late(seconds: float) -> dict[str, Any]:

@@ -81,6 +81,11 @@ def has_surrogate(value: Any) -> bool:
     return isinstance(value, str) and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)
 
 
+def printable(text: str) -> str:
+    """``text`` with what UTF-8 cannot hold escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def find(value: Any, test: Callable[[Any], bool]) -> str | None:
     """The JSON pointer of the first leaf or key that passes ``test``; None when there is none."""
     stack = [("", value)]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +23,10 @@ from chalicelib.photo import Photo, PhotoPolicy
 from chalicelib.run import Intake
 
 MAX_ERRORS = 50  # problems that one answer lists
+COUNTABLE = 10_000  # with more, making the list would keep every other request waiting
+# What may stand for a number that is not finite, or for a NUL: rare enough to look closer then.
+SUSPECT = re.compile(r"null|[nN]a[nN]|[iI]nf|\\u0000")
+NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
 
 def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Intake:
@@ -31,22 +36,35 @@ def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Inta
         request = model.model_validate_json(text, strict=True, context=policy, **_extra(model))
     except ValidationError as error:
         raise _refusal(error, text) from None
-    return seal(request)
+    return seal(request, text)
 
 
-def seal(request: BaseModel) -> Intake:
-    """A validated request with its record. Raises Invalid for what cannot be recorded."""
-    record = request.model_dump_json(by_alias=True, warnings=False)
-    if "null" in record and (pointer := find(request, not_finite)) is not None:
-        raise Invalid([{"pointer": pointer, "detail": "the number is not finite"}])
-    if "\\u0000" in record and (pointer := find(request, has_nul)) is not None:
-        raise Invalid([{"pointer": pointer, "detail": "the text holds a NUL character"}])
+def seal(request: BaseModel, text: str = "") -> Intake:
+    """A validated request with its record. Raises Invalid for what cannot be recorded.
+
+    ``text`` is what the request was read from: problems are pointed out in it.
+    """
+    record = request.model_dump_json(round_trip=True, warnings=False)
+    if SUSPECT.search(record):
+        for test, what in ((not_finite, "the number is not finite"), (has_nul, "the text holds a NUL character")):
+            if find(request, test) is not None:
+                raise Invalid([{"pointer": _pointer(request, text, test), "detail": what}])
     return Intake(request, unseal(type(request), record) if has_photo(type(request)) else request, record)
+
+
+def _pointer(request: BaseModel, text: str, test: Callable[[Any], bool]) -> str:
+    """Where in the input it is; in the request itself where there is no input, as in a notebook."""
+    if not text:
+        return find(request, test) or ""
+    written = find(json.loads(text), test)
+    if written is None:  # a key is always a text
+        written = find(json.loads(text), lambda part: isinstance(part, str) and NOT_FINITE.fullmatch(part) is not None)
+    return written or ""
 
 
 def unseal(model: type[BaseModel], record: str) -> BaseModel:
     """A request read back from its record: photos without their bytes."""
-    return model.model_validate_json(record, context="recorded")
+    return model.model_validate_json(record, context="recorded", by_name=True, by_alias=False)
 
 
 @lru_cache(maxsize=256)
@@ -73,6 +91,17 @@ def _field_types(annotation: Any) -> list[Any]:
     if dataclasses.is_dataclass(annotation) or typing.is_typeddict(annotation):
         return list(typing.get_type_hints(annotation, include_extras=True).values())
     return []
+
+
+def unrecordable_fields(model: type[BaseModel]) -> list[str]:
+    """Fields that a record would lack: what was decided on must be what is recorded."""
+    return [
+        f"{found.__name__}.{name}"
+        for found in mentioned(model)
+        if isinstance(found, type) and issubclass(found, BaseModel)
+        for name, info in found.model_fields.items()
+        if info.exclude
+    ]
 
 
 @lru_cache(maxsize=256)
@@ -102,6 +131,8 @@ def _decode(body: bytes | str) -> str:
 
 
 def _refusal(error: ValidationError, text: str) -> Malformed | Invalid:
+    if error.error_count() > COUNTABLE:
+        return Invalid([{"pointer": "", "detail": f"{error.error_count()} problems: too many to list"}])
     details = error.errors(include_url=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return _unparsed(str(details[0]["ctx"]["error"]), text)
@@ -118,14 +149,9 @@ def _unparsed(reason: str, text: str) -> Malformed | Invalid:
     pointer = find(parsed, has_surrogate)
     if pointer is None:
         return Malformed(f"the body cannot be read: {reason}")
-    return Invalid(
-        [{"pointer": printable(pointer), "detail": "the text holds a lone surrogate, which is no character"}]
-    )
-
-
-def printable(text: str) -> str:
-    """``text`` with what UTF-8 cannot hold escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    while has_surrogate(pointer):  # in a key, which a pointer cannot name: the object that holds it
+        pointer = pointer.rpartition("/")[0]
+    return Invalid([{"pointer": pointer, "detail": "the text holds a lone surrogate, which is no character"}])
 
 
 def _pointed(detail: dict[str, Any], parsed: Any) -> dict[str, str]:

@@ -31,7 +31,7 @@ class Manifest:
             raise SettingsError(["there is no manifest: run `artemis build`"]) from None
         except ValueError as error:
             raise SettingsError([f"the manifest is damaged ({error}): run `artemis build`"]) from None
-        if content.get("format") != FORMAT:
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise SettingsError(["the manifest is of another version of Artemis: run `artemis build`"])
         return cls(content["use_cases"], content["stages"], folder)
 

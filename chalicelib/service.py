@@ -20,7 +20,7 @@ from chalicelib.errors import DecisionFailed, NotFound
 from chalicelib.facts import canonical
 from chalicelib.manifest import Manifest, snake
 from chalicelib.run import Fact, Failure, Intake, Run
-from chalicelib.settings import ApiKey, Settings
+from chalicelib.settings import LOCAL, ApiKey, Settings
 from chalicelib.usecase import UseCase, load
 from chalicelib.warmup import without_collector
 
@@ -64,7 +64,7 @@ class Service:
         usecase = self.use_case(client, name)
         request = intake.read(usecase.request_model, body, self.settings.photos)
         now, decision_id = datetime.now(UTC), str(uuid7())
-        deadline = min(self.settings.deadline, seconds or self.settings.deadline)
+        deadline = self.settings.deadline if seconds is None else min(self.settings.deadline, seconds)
         run = self.engine.run(usecase, request, now, deadline - (perf_counter() - began))
         row = self._row(client, usecase, request, run, now, decision_id)
         row["duration_ms"] = round((perf_counter() - began) * 1000, 3)
@@ -81,10 +81,19 @@ class Service:
         if row is None or not may(client, row["use_case"]):
             raise NotFound(f"there is no decision {decision_id!r}")
         if not with_trace:
-            return envelope(row)
-        results = self.store().results(decision_id)
+            return envelope(self._discreet(row, "failure"))
+        results = [self._discreet(result, "error") for result in self.store().results(decision_id)]
         traced = trace.build(row, results, self._version(row["use_case"], row["version"]))
-        return envelope(row, trace=traced)
+        return envelope(self._discreet(row, "failure"), trace=traced)
+
+    def _discreet(self, row: dict[str, Any], column: str) -> dict[str, Any]:
+        """What an exception said may name people, addresses or secrets: it is for the log and the store."""
+        if self.settings.stage == LOCAL or not row[column]:
+            return row
+        content = json.loads(row[column])
+        content.pop("message", None)
+        content.get("error", {}).pop("message", None) if column == "failure" else None
+        return {**row, column: canonical(content)}
 
     def use_cases(self, client: ApiKey) -> list[dict[str, Any]]:
         """What this client may call: title, description, parameters in force, steps, version."""

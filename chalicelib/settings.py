@@ -17,7 +17,6 @@ from chalicelib.errors import SettingsError
 from chalicelib.manifest import snake
 from chalicelib.models import CAPABILITIES
 from chalicelib.photo import PhotoPolicy, find_samples
-from chalicelib.providers import PROVIDERS
 
 LOCAL = "local"
 DEFAULT_DATABASE = "sqlite:///.artemis/artemis.db"
@@ -28,7 +27,10 @@ PHOTO_KEYS = {"max_bytes", "max_pixels", "buckets"}
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """One client. ``use_cases``: those it may call and whose decisions it may read; None: all."""
+    """One client. ``use_cases``: those it may call and whose decisions it may read; None: all.
+
+    A use case that is not there yet is no mistake: keys may be given out before it is deployed.
+    """
 
     client: str
     sha256: str = field(repr=False)
@@ -49,8 +51,16 @@ class Settings:
     deadline: float = 25.0
 
 
-def load(environment: Mapping[str, str], stages: Mapping[str, Any], use_cases: Collection[str]) -> Settings:
-    """The settings in force. Raises SettingsError with every problem found."""
+def load(
+    environment: Mapping[str, str],
+    stages: Mapping[str, Any],
+    use_cases: Collection[str],
+    providers: Collection[str] | None = None,
+) -> Settings:
+    """The settings in force. ``providers`` are the known ones; None: any name will do.
+
+    Raises SettingsError with every problem found.
+    """
     problems: list[str] = []
     stage = environment.get("ARTEMIS_STAGE", LOCAL)
     if stage == LOCAL and "AWS_LAMBDA_FUNCTION_NAME" in environment:
@@ -59,7 +69,7 @@ def load(environment: Mapping[str, str], stages: Mapping[str, Any], use_cases: C
         known = ", ".join(sorted(stages)) or "none"
         raise SettingsError([*problems, f"ARTEMIS_STAGE={stage}: there is no such stage file; known: {known}"])
     content = stages[stage]
-    problems += [f"usecases/stages/{stage}.yaml: {problem}" for problem in check_stage(content, use_cases)]
+    problems += [f"usecases/stages/{stage}.yaml: {problem}" for problem in check_stage(content, use_cases, providers)]
     keys = _api_keys(environment.get("ARTEMIS_API_KEYS"), stage, problems)
     url = _database_url(environment.get("ARTEMIS_DATABASE_URL"), stage, problems)
     level = environment.get("ARTEMIS_LOG_LEVEL", "INFO").upper()
@@ -85,12 +95,14 @@ def stage_parameters(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {snake(name): dict((entry or {}).get("parameters") or {}) for name, entry in entries.items()}
 
 
-def check_stage(content: Any, use_cases: Collection[str]) -> list[str]:
+def check_stage(content: Any, use_cases: Collection[str], providers: Collection[str] | None = None) -> list[str]:
     """Every problem of one stage file's content; parameter values are checked by the build."""
     if not isinstance(content, dict):
         return ["the file is not a mapping"]
-    problems = [f"unknown key {key!r}; known: {', '.join(sorted(STAGE_KEYS))}" for key in content.keys() - STAGE_KEYS]
-    problems += _check_mapping(content, "providers", _check_provider)
+    problems = [
+        f"unknown key {key!r}; known: {', '.join(sorted(STAGE_KEYS))}" for key in content if key not in STAGE_KEYS
+    ]
+    problems += _check_mapping(content, "providers", lambda name, entry: _check_provider(name, entry, providers))
     problems += _check_mapping(content, "use_cases", lambda name, entry: _check_use_case(name, entry, use_cases))
     problems += _check_mapping(content, "photos", _check_photo_limit)
     deadline = content.get("deadline", 25)
@@ -103,14 +115,16 @@ def _check_mapping(content: dict[str, Any], key: str, check: Any) -> list[str]:
     value = content.get(key) or {}
     if not isinstance(value, dict):
         return [f"{key}: not a mapping"]
-    return [f"{key}.{name}: {problem}" for name, entry in value.items() for problem in check(name, entry)]
+    return [f"{key}.{name}: {problem}" for name, entry in value.items() for problem in check(str(name), entry)]
 
 
-def _check_provider(capability: str, provider: Any) -> list[str]:
+def _check_provider(capability: str, provider: Any, providers: Collection[str] | None) -> list[str]:
     if capability not in CAPABILITIES:
         return [f"no such capability; known: {', '.join(CAPABILITIES)}"]
-    if provider not in PROVIDERS:
-        return [f"no provider is named {provider!r}; known: {', '.join(PROVIDERS)}"]
+    if not isinstance(provider, str):
+        return [f"{provider!r} is not one provider's name"]
+    if providers is not None and provider not in providers:
+        return [f"no provider is named {provider!r}; known: {', '.join(providers)}"]
     return []
 
 

@@ -7,12 +7,15 @@ version that decided. Where another version is loaded, the trace says so and lea
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 
 from chalicelib import intake
 from chalicelib.engine import describe_error
+from chalicelib.facts import printable
 from chalicelib.usecase import UseCase
 
 
@@ -53,7 +56,7 @@ def recompute(usecase: UseCase, record: str, outputs: dict[str, str | None], now
     """Plain step -> its ``result`` or ``error``, from recorded facts: a straight path, no threads."""
     request = intake.unseal(usecase.request_model, record)
     known: dict[str, Any] = {"request": request, "now": now}
-    found: dict[str, dict[str, Any]] = {}
+    errors: dict[str, dict[str, Any]] = {}
     for step in usecase.graph.steps:
         if step.task:
             if outputs.get(step.name) is not None and step.codec:
@@ -64,10 +67,32 @@ def recompute(usecase: UseCase, record: str, outputs: dict[str, str | None], now
         arguments = [known[need] if need in known else getattr(request, need) for need in step.needs]
         try:
             known[step.name] = step.function(*arguments)
-            found[step.name] = {"result": to_jsonable_python(known[step.name], fallback=repr)}
-        except Exception as error:
-            found[step.name] = {"error": describe_error(usecase, step, error)}
-    return found
+        except BaseException as error:  # a step may raise anything, and it is not this request's
+            errors[step.name] = describe_error(usecase, step, error)
+    found = {name: {"error": error} for name, error in errors.items()}
+    logic = [step.name for step in usecase.graph.steps if not step.task and step.name in known]
+    # shown last: showing an iterator would use it up before the step that needs it
+    return found | {name: {"result": displayable(known[name])} for name in logic}
+
+
+def displayable(value: Any) -> Any:
+    """Any value as JSON to look at: what logic passes on need not be recordable."""
+    if isinstance(value, Iterator):
+        return f"<{type(value).__name__}>"
+    try:
+        return _clean(to_jsonable_python(value, fallback=repr))
+    except Exception:
+        return _clean(f"<{type(value).__name__}>")
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {_clean(str(key)): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
 
 
 def _fact(fact: dict[str, Any], timings: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field
 from chalicelib.errors import ContractError, Fault
 from chalicelib.facts import canonical
 from chalicelib.graph import Graph, Step, SubjectMark, resolve
+from chalicelib.intake import unrecordable_fields
 from chalicelib.parameters import OVERRIDES, PARAMETERS, bind
 from chalicelib.photo import Photo
 
@@ -162,6 +163,11 @@ def from_namespace(name: str, namespace: dict[str, Any], source: Source, code: b
     bound = namespace.get(PARAMETERS)
     parameters = dict(bound.values) if bound else {}
     graph = resolve(name, namespace, frozenset(parameters))
+    if lacking := unrecordable_fields(graph.request_model):
+        message = f"excluded from the record of the request: {', '.join(lacking)}"
+        raise ContractError(
+            name, [Fault("request-record", message, "drop exclude=True: a request is stored as validated")]
+        )
     fingerprints = {step: _fingerprint(entry, parameters) for step, entry in source.tasks.items()}
     return UseCase(name, version_of(code, parameters), parameters, graph, source, fingerprints)
 

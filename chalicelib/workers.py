@@ -51,15 +51,25 @@ class Workers:
                 self._backlog += 1
         self._queue.put(job)
         if spawn:
-            Thread(target=self._work, name="artemis-task", daemon=True).start()
+            self._spawn()
 
     def abandon(self, job: Job) -> None:
         """Stop waiting for a job. If its thread is in it, the thread counts as hung till it returns."""
         job.abandoned = True
+        spawn = False
         with self._lock:
             if job.started and not job.finished:
                 job.hung = True
                 self.hung += 1
+                if self._backlog:  # its place goes to a job that waits
+                    self._backlog -= 1
+                    self._threads += 1
+                    spawn = True
+        if spawn:
+            self._spawn()
+
+    def _spawn(self) -> None:
+        Thread(target=self._work, name="artemis-task", daemon=True).start()
 
     def _work(self) -> None:
         keep = True

@@ -17,7 +17,7 @@ def authenticate(authorization: str | None, settings: Settings) -> ApiKey:
     scheme, _, key = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthenticated("send the header Authorization: Bearer <key>")
-    digest = hashlib.sha256(key.strip().encode("utf-8", "surrogateescape")).hexdigest()
+    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()
     found = None
     for candidate in settings.api_keys:  # all of them, so that the time tells nothing
         if hmac.compare_digest(candidate.sha256, digest):

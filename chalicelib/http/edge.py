@@ -9,9 +9,9 @@ from functools import wraps
 from typing import Any
 from uuid import uuid4
 
-from chalice.app import Response
+from chalice.app import Request, Response
 
-from chalicelib.errors import ServiceError, SettingsError
+from chalicelib.errors import Malformed, ServiceError, SettingsError
 from chalicelib.http.problems import from_chalice, from_error, problem
 
 log = logging.getLogger("artemis")
@@ -43,16 +43,20 @@ def unexpected(error: Exception) -> Response:
     error_id = uuid4().hex
     log.error("unhandled error %s", error_id, exc_info=error)
     if isinstance(error, SettingsError):
-        return problem(
-            503,
-            "misconfigured",
-            "Not available right now",
-            f"see the log, error {error_id}",
-            error_id=error_id,
-        )
+        retry = {"Retry-After": "10"}
+        detail = f"the service is misconfigured: see the log, error {error_id}"
+        return problem(503, "misconfigured", "Not available right now", detail, retry, error_id=error_id)
     return problem(500, "internal", "Internal error", f"see the log, error {error_id}", error_id=error_id)
 
 
 def problems(request: Any, get_response: Callable[[Any], Response]) -> Response:
     """Middleware: Chalice's own errors (403, 404, 405, 415) in the shape of ours."""
     return from_chalice(get_response(request))
+
+
+def body_of(request: Request) -> str | bytes:
+    """The body as it was sent. Raises Malformed when the gateway's form of it cannot be read."""
+    try:
+        return request.raw_body
+    except ValueError as error:  # bad base64, half a character
+        raise Malformed(f"the body cannot be read: {type(error).__name__}") from None

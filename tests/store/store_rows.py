@@ -1,0 +1,88 @@
+"""Rows for the store: a decision with its facts, as the service writes them."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from uuid6 import uuid7
+
+FACTS = 3
+
+
+def decision(created_at: datetime | None = None, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": str(uuid7()),
+        "use_case": "refund_check",
+        "version": "0123456789abcdef",
+        "stage": "local",
+        "client": "local",
+        "subject": "회원-1",
+        "status": "decided",
+        "outcome": "pay",
+        "request": '{"user_id":"회원-1"}',
+        "decision": '{"outcome":"pay"}',
+        "degraded": "[]",
+        "failure": None,
+        "timings": '{"a":[0.1,0.2]}',
+        "duration_ms": 1.5,
+        "created_at": created_at or datetime.now(UTC),
+        **changes,
+    }
+
+
+def facts(decision_id: str, count: int = FACTS) -> list[dict[str, Any]]:
+    return [
+        {
+            "decision_id": decision_id,
+            "task": f"task_{number}",
+            "fact_key": "f" * 64,
+            "provider": None,
+            "model": None,
+            "model_version": None,
+            "calls": "[]",
+            "output": '{"text":"사실"}',
+            "error": None,
+            "fallback_used": False,
+            "started_ms": float(count - number),
+            "duration_ms": 0.5,
+        }
+        for number in range(count)
+    ]
+
+
+def half_written(database: Path) -> dict[str, Any]:
+    """What a database holds that no transaction may leave: nothing, when all is well. Read without our code."""
+    connection = sqlite3.connect(database)
+    orphans = "SELECT count(*) FROM task_results WHERE decision_id NOT IN (SELECT id FROM decisions)"
+    uneven = f"""
+        SELECT count(*) FROM decisions
+        WHERE (SELECT count(*) FROM task_results WHERE decision_id = decisions.id) != {FACTS}
+    """
+    found = {
+        "integrity": connection.execute("PRAGMA integrity_check").fetchone()[0],
+        "facts without decision": connection.execute(orphans).fetchone()[0],
+        "decisions without their facts": connection.execute(uneven).fetchone()[0],
+    }
+    connection.close()
+    return {name: value for name, value in found.items() if value not in (0, "ok")}
+
+
+def ids(database: Path) -> set[str]:
+    connection = sqlite3.connect(database)
+    found = {row[0] for row in connection.execute("SELECT id FROM decisions")}
+    connection.close()
+    return found
+
+
+def tables(database: Path) -> set[str]:
+    """All tables, or none: a schema is not half made either."""
+    if not database.is_file():
+        return set()
+    connection = sqlite3.connect(database)
+    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    assert found in (set(), {"decisions", "task_results"}), found
+    return found

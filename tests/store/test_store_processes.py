@@ -1,0 +1,124 @@
+"""Several processes on one file, and processes that are killed in the middle of it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from store_rows import decision, facts, half_written, ids, tables
+
+from chalicelib.store import Store
+
+# Saves decisions as fast as it can, and says each id when it is stored.
+WRITER = """
+import sys
+from chalicelib.store import Store
+from store_rows import decision, facts
+store, count = Store(sys.argv[1]), int(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+while count:
+    row = decision()
+    store.save(row, facts(row["id"]))
+    print(row["id"], flush=True)
+    count -= 1
+"""
+
+# Opens each file that it is told of, and saves one decision there.
+OPENER = """
+import sys
+from chalicelib.store import Store
+from store_rows import decision, facts
+print("ready", flush=True)
+for url in sys.stdin:
+    try:
+        row = decision()
+        Store(url.strip()).save(row, facts(row["id"]))
+        print(row["id"], flush=True)
+    except Exception as error:
+        print("failed:", repr(error), repr(error.__cause__), flush=True)
+"""
+
+
+def start(script: str, *arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def tell(process: subprocess.Popen[str], line: str = "go") -> None:
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_killed_writer_leaves_every_answered_decision_whole_and_no_other_half(tmp_path: Path, seed: int) -> None:
+    database = tmp_path / "decisions.db"
+    writer = start(WRITER, f"sqlite:///{database}", "-1")
+    tell(writer)
+    time.sleep(random.Random(seed).uniform(0.005, 0.15))
+    writer.send_signal(signal.SIGKILL)
+    answered = set(writer.communicate()[0].split())
+    if tables(database):
+        assert half_written(database) == {}
+        assert answered <= ids(database)
+        assert len(ids(database) - answered) <= 1  # stored, and killed before it could say so
+    else:
+        assert answered == set()  # killed before the schema was there
+    survivor = start(WRITER, f"sqlite:///{database}", "5")
+    assert len(survivor.communicate("go\n")[0].split()) == 5
+    assert half_written(database) == {}
+
+
+def test_two_processes_write_at_once_and_lose_nothing(tmp_path: Path) -> None:
+    database = tmp_path / "decisions.db"
+    writers = [start(WRITER, f"sqlite:///{database}", "200") for _ in range(2)]
+    for writer in writers:
+        tell(writer)
+    written = [set(writer.communicate()[0].split()) for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert [len(mine) for mine in written] == [200, 200]
+    assert ids(database) == written[0] | written[1]
+    assert half_written(database) == {}
+
+
+def test_processes_that_start_at_once_on_an_empty_file_share_one_schema(tmp_path: Path) -> None:
+    openers = [start(OPENER) for _ in range(3)]
+    for number in range(20):
+        database = tmp_path / f"{number}.db"
+        for opener in openers:
+            tell(opener, f"sqlite:///{database}")
+        answers = [opener.stdout.readline().strip() for opener in openers if opener.stdout]
+        assert ids(database) == set(answers), answers
+        assert half_written(database) == {}
+    for opener in openers:
+        opener.communicate()
+
+
+def test_a_store_waits_for_another_process_that_is_just_creating_the_file(tmp_path: Path) -> None:
+    """The other is in its first transaction, before the file is in WAL mode."""
+    database = tmp_path / "decisions.db"
+    other = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.3, other.execute, ["COMMIT"]).start()
+    store = Store(f"sqlite:///{database}")
+    row = decision()
+    store.save(row, facts(row["id"]))
+    assert store.get(row["id"]) == row
