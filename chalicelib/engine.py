@@ -76,7 +76,7 @@ class _Execution:
         self.tasks_end = self.deadline - min(0.5, deadline / 10)
         self.graph = usecase.graph
         self.waits = dict(self.graph.waits)
-        self.ready = [step for step in self.graph.steps if not self.waits[step.name]]
+        self.ready = list(self.graph.roots)
         self.values: dict[str, Any] = {}
         self.texts: dict[str, str] = {}
         self.in_flight: dict[str, _Pending] = {}
@@ -97,13 +97,11 @@ class _Execution:
     def _advance(self) -> None:
         """Start every ready task, then run the ready logic, taking in what finishes meanwhile."""
         while self.ready and self.result.failure is None:
-            tasks = [step for step in self.ready if step.task]
-            plain = [step for step in self.ready if not step.task]
-            self.ready = plain[1:]
-            for step in tasks:
+            step = self.ready.pop()
+            if step.task:
                 self._start(step)
-            if plain:
-                self._run_inline(plain[0])
+            else:
+                self._run_inline(step)
 
     def _start(self, step: Step) -> None:
         now = perf_counter()
@@ -205,14 +203,26 @@ class _Execution:
         for consumer in self.graph.consumers[name]:
             self.waits[consumer.name] -= 1
             if not self.waits[consumer.name]:
-                self.ready.append(consumer)
+                self._make_ready(consumer)
+
+    def _make_ready(self, step: Step) -> None:
+        """Tasks at the end, where they are taken first: their time runs beside that of logic."""
+        if step.task:
+            self.ready.append(step)
+        else:
+            self.ready.insert(0, step)
 
     def _arguments(self, step: Step, request: BaseModel, models: Models | None) -> list[Any]:
-        given = {"request": request, "now": self.now, "models": models}
-        return [
-            given[need] if need in given else self._value(need) if need in self.values else getattr(request, need)
-            for need in step.needs
-        ]
+        return [self._argument(need, request, models) for need in step.needs]
+
+    def _argument(self, need: str, request: BaseModel, models: Models | None) -> Any:
+        if need in self.values:
+            return self._value(need)
+        if need == "models":
+            return models
+        if need == "now":
+            return self.now
+        return request if need == "request" else getattr(request, need)
 
     def _value(self, name: str) -> Any:
         """A step's result; a fact is read anew for all but one consumer, so none sees another's changes."""

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from chalicelib.errors import ContractError, Fault
-from chalicelib.facts import Codec, NotRecordable, unrecordable
-from chalicelib.names import Resolution, Scope, Signature, resolve_names
+from chalicelib.facts import KINDS, Codec, NotRecordable, unrecordable
+from chalicelib.names import NamedFault, Resolution, Scope, Signature, resolve_names
 
 
 class SubjectMark:
@@ -56,6 +56,12 @@ class Graph:
         return {step.name: len(self._needed_steps(step)) for step in self.steps}
 
     @cached_property
+    def roots(self) -> tuple[Step, ...]:
+        """The steps that wait for no other; tasks last, where the engine takes them first."""
+        waiting_for_none = [step for step in self.steps if not self.waits[step.name]]
+        return tuple(sorted(waiting_for_none, key=lambda step: step.task is not None))
+
+    @cached_property
     def consumers(self) -> dict[str, tuple[Step, ...]]:
         """Step -> the steps that need its result."""
         return {
@@ -89,7 +95,7 @@ def _model(namespace: dict[str, Any], name: str, faults: list[Fault]) -> type[Ba
     if isinstance(model, type) and issubclass(model, BaseModel):
         return model
     what = "is not a pydantic model" if name in namespace else "is missing"
-    faults.append(Fault("model-missing", f"{name} {what}", f"export class {name}(BaseModel)"))
+    faults.append(NamedFault("model-missing", f"{name} {what}", f"export class {name}(BaseModel)", name=name))
     return None
 
 
@@ -130,13 +136,17 @@ def _signature(name: str, function: FunctionType) -> Signature:
 def _subject(request: type[BaseModel], faults: list[Fault]) -> str | None:
     marked = [name for name, info in request.model_fields.items() if _is_subject(info)]
     if len(marked) > 1:
-        faults.append(Fault("subject", f"Request has {len(marked)} Subject fields: {', '.join(marked)}", "keep one"))
+        message = f"Request has {len(marked)} Subject fields: {', '.join(marked)}"
+        faults.append(NamedFault("subject", message, "keep one", name=f"Request.{marked[1]}"))
     return marked[0] if marked else None
 
 
 def _is_subject(info: Any) -> bool:
     optional = [mark for part in typing.get_args(info.annotation) for mark in getattr(part, "__metadata__", ())]
     return any(isinstance(mark, SubjectMark) for mark in [*info.metadata, *optional])
+
+
+_BROKEN = object()  # an annotation that cannot be evaluated, which has been said
 
 
 class _StepMaker:
@@ -162,12 +172,14 @@ class _StepMaker:
     def _decide(self, function: FunctionType, needs: tuple[str, ...], task: Any) -> Step:
         if task is not None:
             self._fault("decide-task", "decide is logic and cannot be a task", "drop @task", "decide")
-        if self._returns("decide", function) is not self.namespace["Decision"]:
+        if self._returns("decide", function) not in (self.namespace["Decision"], _BROKEN):
             self._fault("decide-returns", "decide must be annotated to return Decision", "-> Decision", "decide")
         return Step("decide", function, needs, None, Codec(self.namespace["Decision"]))
 
     def _codec(self, name: str, function: FunctionType) -> Codec | None:
         returns = self._returns(name, function)
+        if returns is _BROKEN:
+            return None
         if returns is inspect.Signature.empty:
             self._fault("fact", f"task {name!r} has no return annotation", "say what it returns: -> …", name)
             return None
@@ -176,15 +188,16 @@ class _StepMaker:
                 raise NotRecordable(reason)
             return Codec(returns)
         except Exception as error:  # pydantic raises many kinds on types it cannot handle
-            self._fault("fact", f"the result of task {name!r} cannot be recorded: {error}", "", name)
+            self._fault("fact", f"the result of task {name!r} cannot be recorded: {error}", f"return {KINDS}", name)
             return None
 
     def _returns(self, name: str, function: FunctionType) -> Any:
         try:
             hints = typing.get_type_hints(function, self.namespace, include_extras=True)
         except Exception as error:
-            self._fault("annotation", f"an annotation of {name!r} cannot be evaluated: {error}", "", name)
-            return inspect.Signature.empty
+            message = f"an annotation of {name!r} cannot be evaluated: {error}"
+            self._fault("annotation", message, "mend it, and export or import what it names", name)
+            return _BROKEN
         return hints.get("return", inspect.Signature.empty)
 
     def _fallback(self, name: str, task: Any, codec: Codec) -> str | None:
@@ -192,7 +205,8 @@ class _StepMaker:
             text = codec.encode(task.fallback)
             codec.decode(text)
         except NotRecordable as error:
-            self._fault("fallback", f"the fallback of task {name!r} does not fit: {error}", "", name)
+            hint = "give a value that the task could return, or widen what it says it returns"
+            self._fault("fallback", f"the fallback of task {name!r} does not fit: {error}", hint, name)
             return None
         return text
 
