@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -21,14 +21,14 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from chalicelib.errors import Unavailable
-from chalicelib.facts import NotRecordable, printable
+from chalicelib.facts import NotRecordable
+from chalicelib.failures import describe_error, late
 from chalicelib.graph import Step
 from chalicelib.models import Models
 from chalicelib.run import Fact, Failure, Intake, Run
 from chalicelib.usecase import UseCase
 from chalicelib.workers import Job, Workers
 
-MESSAGE_LIMIT = 500  # characters of an exception's text that are kept
 UNKEYED = frozenset({"models", "history"})
 
 
@@ -112,10 +112,10 @@ class _Execution:
             pending.key = self._fact_key(step)
             arguments = self._arguments(step, self.intake.live, pending.models)
         except Exception as error:
-            self._settle_task(step.name, None, None, self._describe(step, error))
+            self._settle_task(step.name, None, None, describe_error(self.usecase, step, error))
             return
         if now >= limit:
-            self._settle_task(step.name, None, None, _late(0.0))
+            self._settle_task(step.name, None, None, late(0.0))
             return
         pending.job = Job(partial(self._perform, step, arguments))
         self.engine.workers.submit(pending.job)
@@ -128,7 +128,7 @@ class _Execution:
             text = step.codec.encode(step.function(*arguments))
             value = step.codec.decode(text)
         except BaseException as raised:
-            text, error = None, self._describe(step, raised)
+            text, error = None, describe_error(self.usecase, step, raised)
         self.finished.put((step.name, text, value, error))
 
     def _await(self) -> None:
@@ -145,7 +145,7 @@ class _Execution:
     def _give_up(self, name: str, pending: _Pending, now: float) -> None:
         if pending.job:
             self.engine.workers.abandon(pending.job)
-        self._settle_task(name, None, None, _late(now - pending.started))
+        self._settle_task(name, None, None, late(now - pending.started))
 
     def _settle_task(self, name: str, text: str | None, value: Any, error: dict[str, Any] | None) -> None:
         pending = self.in_flight.pop(name, None)
@@ -156,16 +156,7 @@ class _Execution:
             assert step.codec is not None
             text, value, fallback = step.fallback, step.codec.decode(step.fallback), True
         self.result.clock[name] = (pending.started, perf_counter())
-        self.result.facts.append(
-            Fact(
-                name,
-                pending.key,
-                text,
-                error,
-                fallback,
-                list(pending.models.calls),
-            )
-        )
+        self.result.facts.append(Fact(name, pending.key, text, error, fallback, list(pending.models.calls)))
         if text is None:
             assert error is not None
             self._fail("task-timeout" if error["error"] == "timeout" else "task-failed", name, error)
@@ -184,7 +175,7 @@ class _Execution:
             if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                 raise
             self.result.clock[step.name] = (started, perf_counter())
-            self._fail("step-failed", step.name, self._describe(step, error))
+            self._fail("step-failed", step.name, describe_error(self.usecase, step, error))
             return
         self.result.clock[step.name] = (started, perf_counter())
         self._settle(step.name, value) if step.codec is None else self._conclude(step, value)
@@ -196,7 +187,7 @@ class _Execution:
             step.codec.decode(text)
             self.result.decision = text
         except NotRecordable as error:
-            self._fail("invalid-decision", step.name, self._describe(step, error))
+            self._fail("invalid-decision", step.name, describe_error(self.usecase, step, error))
 
     def _settle(self, name: str, value: Any) -> None:
         self.values[name] = value
@@ -258,30 +249,3 @@ class _Execution:
         self.result.decision = None
         if self.result.failure is None:
             self.result.failure = Failure(kind, step, error)
-
-    def _describe(self, step: Step, error: BaseException) -> dict[str, Any]:
-        return describe_error(self.usecase, step, error)
-
-
-def describe_error(usecase: UseCase, step: Step, error: BaseException) -> dict[str, Any]:
-    """An exception as data: its type, text and, where known, notebook, cell and line."""
-    place = usecase.place_of(error) or usecase.place_of_step(step)
-    described: dict[str, Any] = {
-        "error": "failed",
-        "type": type(error).__name__,
-        "message": _text_of(error),
-    }
-    return described | (asdict(place) if place else {})
-
-
-def _text_of(error: BaseException) -> str:
-    """What an exception says, as storable text, whatever its ``__str__`` does."""
-    try:
-        text = str(error)
-    except Exception:
-        return "it cannot be shown"
-    return printable(text[:MESSAGE_LIMIT]).replace("\0", "\\0")
-
-
-def _late(seconds: float) -> dict[str, Any]:
-    return {"error": "timeout", "type": "TimeoutError", "message": f"no result after {seconds:.1f} s"}

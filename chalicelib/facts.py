@@ -18,9 +18,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
+from typing_extensions import is_typeddict
 
 from chalicelib.errors import ArtemisError
 
+KINDS = "JSON scalars, dict, list, tuple, Literal, Enum, datetime, a pydantic model or a dataclass"
 SCALARS = (str, int, float, bool, type(None))
 
 
@@ -131,7 +133,7 @@ def unrecordable(annotation: Any) -> str | None:
     """Why a task may not return this annotation, or None when it may."""
     if annotation in (Any, object):
         return f"{describe(annotation)} says nothing about what is recorded"
-    if annotation in (None, dict, list, *SCALARS) or annotation in (datetime, date):
+    if annotation in (None, dict, list, tuple, *SCALARS) or annotation in (datetime, date):
         return None
     origin = typing.get_origin(annotation)
     arguments = typing.get_args(annotation)
@@ -157,10 +159,7 @@ def _unrecordable_class(annotation: Any) -> str | None:
         return "a Photo is not a result; return what was found in it"
     model = getattr(annotation, "__origin__", annotation)  # a generic model's class
     if isinstance(model, type) and (
-        issubclass(model, (BaseModel, enum.Enum)) or dataclasses.is_dataclass(model) or typing.is_typeddict(model)
+        issubclass(model, (BaseModel, enum.Enum)) or dataclasses.is_dataclass(model) or is_typeddict(model)
     ):
         return None
-    return (
-        f"{describe(annotation)} cannot be recorded as JSON and read back; use JSON scalars, dict, list, "
-        "tuple, Literal, Enum, datetime, a pydantic model or a dataclass"
-    )
+    return f"{describe(annotation)} cannot be written as JSON and read back"

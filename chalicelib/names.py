@@ -17,6 +17,16 @@ RESERVED = GIVEN | GIVEN_TO_TASKS
 
 
 @dataclass(frozen=True, slots=True)
+class NamedFault(Fault):
+    """A fault of a name without a line of its own: who has the source finds what binds ``name``.
+
+    ``Request.field`` names a field.
+    """
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """What names need of a function. ``odd``: arguments that are more than a name (default, *, /)."""
 
@@ -30,12 +40,16 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names around: ``fields`` of Request (None: not known), parameters, all other globals."""
+    """The names around: ``fields`` of Request (None: not known), parameters, all other globals.
+
+    ``inner``: functions defined inside another statement, where they may or may not come to be.
+    """
 
     functions: dict[str, Signature]
     fields: frozenset[str] | None
     parameters: frozenset[str] = frozenset()
     globals: frozenset[str] = frozenset()
+    inner: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -53,7 +67,8 @@ def resolve_names(scope: Scope) -> Resolution:
     if "decide" in scope.functions:
         resolver.visit("decide", ())
     else:
-        resolver.fault("decide-missing", "there is no function decide", "export def decide(...) -> Decision")
+        message, hint = "there is no function decide", "export def decide(...) -> Decision"
+        resolver.faults.append(NamedFault("decide-missing", message, hint, name="decide"))
     return Resolution(resolver.order, resolver.faults)
 
 
@@ -69,15 +84,16 @@ class _Resolver:
         self.faults.append(Fault(rule, message, hint, line))
 
     def check_reserved(self) -> None:
-        kinds: list[tuple[str, Iterable[str]]] = [
-            ("a function", self.scope.functions),
-            ("a field of Request", self.scope.fields or ()),
-            ("a parameter", self.scope.parameters),
+        kinds: list[tuple[str, str, Iterable[str]]] = [
+            ("a function", "", self.scope.functions),
+            ("a field of Request", "Request.", self.scope.fields or ()),
+            ("a parameter", "", self.scope.parameters),
         ]
-        for kind, names in kinds:
+        for kind, prefix, names in kinds:
             for name in sorted(RESERVED.intersection(names)):
                 message = f"{name!r} is a given name and cannot be {kind}"
-                self.fault("reserved-name", message, "rename it", name if kind == "a function" else "")
+                line = self.scope.functions[name].line if kind == "a function" else 0
+                self.faults.append(NamedFault("reserved-name", message, "rename it", line, prefix + name))
 
     def visit(self, name: str, path: tuple[str, ...]) -> None:
         if name in path:
@@ -138,6 +154,8 @@ class _Resolver:
         message = f"argument {need!r} of {step.name!r} is neither a step, nor a field of Request, nor a given name"
         close = difflib.get_close_matches(need, [*self.scope.functions, *(self.scope.fields or ()), *RESERVED], n=1)
         hint = f"did you mean {close[0]!r}?" if close else "export a function, or add a field to Request, of this name"
-        if need in self.scope.globals:
+        if need in self.scope.inner:
+            hint = f"define {need!r} at the top level of a cell, not inside another statement"
+        elif need in self.scope.globals:
             hint = f"{need!r} exists, but is not a function that an exported cell defines"
         self.fault("unknown-argument", message, hint, step.name)

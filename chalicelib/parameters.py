@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 
 from chalicelib.errors import ContractError, Fault
 from chalicelib.facts import canonical
+from chalicelib.names import NamedFault
 
 OVERRIDES = "__artemis_overrides__"  # set by the loader before the module's code runs
 PARAMETERS = "__artemis_parameters__"  # left by bind: the Parameters in force
@@ -76,4 +77,5 @@ def _unknown(name: str, names: tuple[str, ...]) -> Fault:
 def _misfit(detail: dict[str, Any], overrides: dict[str, Any]) -> Fault:
     name = str(detail["loc"][0])
     source = "the override" if name in overrides else "the default"
-    return Fault("parameters", f"{source} of {name!r} does not fit its annotation: {detail['msg']}")
+    message = f"{source} of {name!r} does not fit its annotation: {detail['msg']}"
+    return NamedFault("parameters", message, f"give a value that fits, or change {name}'s annotation", name=name)

@@ -14,8 +14,8 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from chalicelib import intake
-from chalicelib.engine import describe_error
 from chalicelib.facts import printable
+from chalicelib.failures import describe_error
 from chalicelib.usecase import UseCase
 
 

@@ -91,14 +91,16 @@ def _decide(console: Console, url: str, photo: str, about: str) -> None:
 
 
 def _steps(steps: list[dict[str, Any]]) -> Table:
-    table = Table("step", "kind", "result", "model", "ms", box=None, header_style="dim", pad_edge=False)
-    table.columns[4].justify = "right"
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for header in ("step", "kind", "result", "model"):
+        table.add_column(header, no_wrap=True, overflow="ellipsis")
+    table.add_column("ms", justify="right", no_wrap=True)
     for step in steps:
-        model = ", ".join(f"{call['provider']}: {call['model']} {call['version']}" for call in step.get("calls", []))
-        text = json.dumps(step.get("result"), ensure_ascii=False)
-        short = text if len(text) <= 72 else text[:71] + "…"
+        model = ", ".join(f"{call['model']} {call['version']}" for call in step.get("calls", []))
+        result = Text(json.dumps(step.get("result"), ensure_ascii=False))
+        result.truncate(60, overflow="ellipsis")
         style = "bold" if step["kind"] == "decide" else ""
-        table.add_row(Text(step["step"], style), step["kind"], Text(short), model, f"{step['duration_ms']:.1f}")
+        table.add_row(Text(step["step"], style), step["kind"], result, model, f"{step['duration_ms']:.1f}")
     return table
 
 
