@@ -121,9 +121,9 @@ class DecisionFailed(ServiceError):
 class Unavailable(ServiceError):
     """503. Nothing was decided; the same request may be sent again after ``retry_after`` seconds."""
 
-    status, code, title = 503, "unavailable", "Not available right now"
+    status, title = 503, "Not available right now"
 
-    def __init__(self, detail: str, code: str = "unavailable", retry_after: int = 1) -> None:
+    def __init__(self, detail: str, code: str, retry_after: int) -> None:
         super().__init__(detail)
         self.code = code
         self.headers["Retry-After"] = str(retry_after)
