@@ -41,7 +41,8 @@ class Parameters:
         except ValidationError as error:
             faults += [_misfit(dict(detail), overrides) for detail in error.errors(include_url=False)]
         except (TypeError, ValueError) as error:
-            faults.append(Fault("parameters", f"a parameter is not a finite JSON value: {error}"))
+            message, hint = f"a parameter is not a finite JSON value: {error}", "JSON knows no NaN and no infinity"
+            faults.append(Fault("parameters", message, hint))
         if faults:
             raise ContractError("parameters", faults)
         return validated

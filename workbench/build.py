@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench import notebook as notebooks
+from workbench import stages
 from workbench.cache import Cache
-from workbench.draft import OWNED
-from workbench.files import digest, digest_of, write
-from workbench.make import Ingredients, Made, make_all, overrides_of
+from workbench.files import digest, digest_of, is_owned, write
+from workbench.find import Found, find
+from workbench.make import Ingredients, Made, make_all
 from workbench.problems import Problem
 from workbench.project import Project
 
@@ -58,15 +58,18 @@ class _Build:
         self.entries: dict[str, dict[str, Any]] = {}
         self.stages: dict[str, Any] = {}
         self.orphans: list[Path] = []
+        self.manifest = b""
 
     def run(self, processes: int) -> None:
-        found = self._find()
-        self._read_stages()
+        found = find(self.project)
+        self.report.problems += found.problems
+        for name in found.held:
+            self._keep(name)
+        self._read_stages(found.names)
         for made in make_all(self._changed(found), processes):
             self._take(made)
-        if self.report.changes:
-            self._check_stages(found)
-        self._find_orphans(found)
+        self._find_orphans(found.names)
+        self._render_manifest()
 
     def write(self) -> None:
         """Modules first, the manifest last: a reader of the manifest finds what it names."""
@@ -74,124 +77,125 @@ class _Build:
         folder.mkdir(parents=True, exist_ok=True)
         for name, code in self.modules.items():
             write(folder / f"{name}.py", code.encode())
-        data = self.old_bytes
-        manifest = {"format": FORMAT, "stages": self.stages, "use_cases": self.entries}
-        if manifest != self.old:
-            data = (_lines(manifest, 3) + "\n").encode()
-            write(folder / "manifest.json", data)
+        write(folder / "manifest.json", self.manifest)
         for path in self.orphans:
             path.unlink()
-        self.cache.write(data)
+        self.cache.write(self.manifest)
 
-    def _find(self) -> dict[str, Path]:
-        """Name -> notebook, for those whose name will do and is theirs alone."""
-        found: dict[str, Path] = {}
-        for path in sorted(self.project.notebooks.glob("*.ipynb")):
-            relative = self.project.relative(path)
-            name = path.stem.lower().replace("-", "_").replace(" ", "_")
-            if name in found:
-                first = self.project.relative(found[name])
-                message = f"two notebooks would be the module {name}.py: {first} is the other"
-                self._problem(relative, "module-name", message, "rename one of them")
-                continue
-            found[name] = path
-            if notebooks.NAME.fullmatch(path.stem) is None:
-                hint = f"rename it to {name}.ipynb" if notebooks.NAME.fullmatch(name) else "start with a letter"
-                message = f"{path.stem!r} cannot be a module's name: use a-z, 0-9 and _"
-                self._problem(relative, "module-name", message, hint)
-        return {name: path for name, path in found.items() if path.stem == name and notebooks.NAME.fullmatch(name)}
+    def _keep(self, name: str) -> None:
+        """What will not do stays as it was last built, and is looked at again next time."""
+        self.cache.forget(name)
+        self.report.changes[name] = "not built"
+        if name in self.old["use_cases"]:
+            self.entries[name] = self.old["use_cases"][name]
 
-    def _read_stages(self) -> None:
-        old = self.old.get("stages", {})
+    def _read_stages(self, use_cases: set[str]) -> None:
+        old = self.old["stages"]
+        known = ",".join(sorted(use_cases)).encode()
         for path in sorted(self.project.stages.glob("*.yaml")):
-            data = path.read_bytes()
-            if not self.checking and path.stem in old and self.cache.fresh(f"stage {path.stem}", digest(data)):
-                self.stages[path.stem] = old[path.stem]
-                continue
-            try:
-                self.stages[path.stem] = _parse_yaml(data)
-            except ValueError as error:
-                self._problem(self.project.relative(path), "stage-file", f"not YAML: {error}", "")
-                self.cache.forget(f"stage {path.stem}")
-                self.stages[path.stem] = old.get(path.stem, {})
-            if self.stages[path.stem] != old.get(path.stem):
-                self.report.changes[f"stage {path.stem}"] = "built"
+            name = path.stem
+            data = path.read_bytes() if path.is_file() else b"- no file"  # refused by the check
+            is_fresh = self.cache.fresh(f"stage {name}", digest(data + b"\0" + known))
+            if not self.checking and is_fresh and name in old:
+                self.stages[name] = old[name]
+            else:
+                self._parse_stage(path, data, use_cases)
+            if self.stages[name] != old.get(name):
+                self.report.changes[f"stage {name}"] = "built"
         for name in old.keys() - self.stages.keys():
             self.report.changes[f"stage {name}"] = "removed"
 
-    def _changed(self, found: dict[str, Path]) -> list[Ingredients]:
+    def _parse_stage(self, path: Path, data: bytes, use_cases: set[str]) -> None:
+        """What is no YAML stays as it was; what is wrong is looked at again next time."""
+        try:
+            self.stages[path.stem] = stages.parse(data)
+            problems = stages.check(self.stages[path.stem], use_cases)
+        except ValueError as error:
+            self.stages[path.stem] = self.old["stages"].get(path.stem, {})
+            problems = [f"not YAML: {error}"]
+        for problem in problems:
+            self.cache.forget(f"stage {path.stem}")
+            self._problem(self.project.relative(path), "stage-file", problem, "see docs/operations.md")
+
+    def _changed(self, found: Found) -> list[Ingredients]:
         """The use cases to make anew; the others keep their entries."""
         changed = []
-        for name, path in found.items():
-            data = path.read_bytes()
-            overrides = {stage: overrides_of(content, name) for stage, content in self.stages.items()}
+        for name, (path, data) in found.notebooks.items():
+            overrides = {stage: stages.overrides_of(content, name) for stage, content in self.stages.items()}
             inputs = digest(data + json.dumps(overrides, sort_keys=True).encode())
-            if not self.checking and self._is_built(name) and self.cache.fresh(name, inputs):
+            is_fresh = self.cache.fresh(name, inputs)
+            module = self.project.generated / f"{name}.py"
+            if not self.checking and is_fresh and self._is_built(name):
                 self.entries[name] = self.old["use_cases"][name]
                 self.report.unchanged.append(name)
+            elif module.exists() and not is_owned(module):
+                message = f"{self.project.relative(module)} is there, and no build wrote it"
+                self._problem(
+                    self.project.relative(path), "module-name", message, "rename the notebook, or move that file"
+                )
+                self._keep(name)
             else:
                 changed.append(Ingredients(self.project.relative(path), name, data, overrides))
         return changed
 
     def _is_built(self, name: str) -> bool:
         """Whether the module is there as the manifest says."""
-        entry = self.old.get("use_cases", {}).get(name)
-        return entry is not None and entry["module"] == digest_of(self.project.generated / f"{name}.py")
+        entry = self.old["use_cases"].get(name)
+        return entry is not None and entry.get("module") == digest_of(self.project.generated / f"{name}.py")
 
     def _take(self, made: Made) -> None:
         self.report.problems += made.problems
-        old = self.old.get("use_cases", {}).get(made.name)
         if made.entry is None:
-            self.cache.forget(made.name)
-            self.report.changes[made.name] = "not built"
-            if old:
-                self.entries[made.name] = old
+            self._keep(made.name)
             return
         self.entries[made.name] = made.entry
-        if made.entry == old and self._is_built(made.name):
+        if made.entry == self.old["use_cases"].get(made.name) and self._is_built(made.name):
             self.report.unchanged.append(made.name)
         else:
             self.modules[made.name] = made.code
             self.report.changes[made.name] = "built"
 
-    def _check_stages(self, found: dict[str, Path]) -> None:
-        from chalicelib.settings import check_stage
-
-        for stage, content in self.stages.items():
-            for problem in check_stage(content, found.keys()):
-                self.cache.forget(f"stage {stage}")
-                self._problem(f"usecases/stages/{stage}.yaml", "stage-file", problem, "")
-
-    def _find_orphans(self, found: dict[str, Path]) -> None:
+    def _find_orphans(self, names: set[str]) -> None:
         """Modules that a build wrote and whose notebook is gone. What it did not write stays."""
         for path in sorted(self.project.generated.glob("*.py")):
-            if path.stem not in found and path.read_text("utf-8").startswith(OWNED):
+            if path.stem not in names and is_owned(path):
                 self.orphans.append(path)
                 self.report.changes[path.stem] = "removed"
+        for name in self.old["use_cases"].keys() - names:
+            self.report.changes[name] = "removed"
+
+    def _render_manifest(self) -> None:
+        content = {"format": FORMAT, "stages": self.stages, "use_cases": self.entries}
+        if self.cache.is_of_manifest and not self.checking and content == self.old:
+            self.manifest = self.old_bytes
+            return
+        self.manifest = (_lines(content, 3) + "\n").encode()
+        if self.manifest != self.old_bytes and (self.checking or not self.report.changes):
+            self.report.changes["manifest.json"] = "built"
 
     def _problem(self, path: str, rule: str, message: str, hint: str) -> None:
         self.report.problems.append(Problem(path, 0, 0, 0, rule, message, hint))
 
 
 def _read_manifest(path: Path) -> tuple[bytes, dict[str, Any]]:
-    """The last build's manifest; nothing where there is none that this builder knows."""
+    """The last build's manifest; an empty one where there is none that this builder knows."""
     try:
         data = path.read_bytes()
         content = json.loads(data)
-    except (FileNotFoundError, ValueError):
-        return b"", {}
-    return (data, content) if isinstance(content, dict) and content.get("format") == FORMAT else (b"", {})
+    except (FileNotFoundError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not _is_whole(content):
+        return b"", {"stages": {}, "use_cases": {}}
+    return data, content
 
 
-def _parse_yaml(data: bytes) -> Any:
-    import yaml
-
-    try:
-        content = yaml.safe_load(data) or {}
-        json.dumps(content)
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
-        raise ValueError(str(error).replace("\n", " ")) from None
-    return content
+def _is_whole(content: dict[str, Any]) -> bool:
+    entries = content.get("use_cases")
+    return (
+        isinstance(content.get("stages"), dict)
+        and isinstance(entries, dict)
+        and all(isinstance(entry, dict) for entry in entries.values())
+    )
 
 
 def _lines(value: Any, depth: int, margin: str = "") -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from workbench.files import digest, write
 from workbench.project import Project
 
-SOURCES = ("workbench/**/*.py", "chalicelib/*.py")
+SOURCES = ("workbench/**/*.py", "chalicelib/*.py", "chalicelib/providers/__init__.py")
 
 
 class Cache:
@@ -23,6 +23,7 @@ class Cache:
         self._path = project.root / ".artemis" / "build.json"
         self._builder = _builder()
         self._old = self._read(digest(manifest))
+        self.is_of_manifest = bool(self._old)  # the last build here wrote just this manifest
         self._new: dict[str, str] = {}
 
     def fresh(self, name: str, inputs: str) -> bool:
@@ -49,8 +50,8 @@ class Cache:
             manifest,
         ):
             return {}
-        inputs: dict[str, str] = content["inputs"]
-        return inputs
+        inputs = content.get("inputs")
+        return inputs if isinstance(inputs, dict) else {}
 
 
 def _builder() -> str:

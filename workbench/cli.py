@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from chalicelib import __version__
 if TYPE_CHECKING:
     from chalice.app import Chalice
 
+    from workbench.build import Report
     from workbench.project import Project
 
 MINIMUM, BEYOND = (3, 11), (3, 14)
@@ -41,10 +44,8 @@ class CannotRun(click.ClickException):
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 def build(check: bool, form: str) -> None:
     """Build every notebook of usecases/ into chalicelib/usecases/."""
-    gc.disable()  # a short life: what it makes stays until it ends
-    from workbench.build import build as run
-
-    report = run(_project(), check=check, processes=os.cpu_count() or 1)
+    with _without_collection():
+        report = _build(check)
     if form == "json":
         from workbench.report import as_json
 
@@ -54,9 +55,35 @@ def build(check: bool, form: str) -> None:
 
         print_build(report, checked=check)
     else:
-        click.echo(f"{len(report.unchanged)} use cases, nothing changed")
+        total = len(report.unchanged)
+        click.echo(f"{total} use case{'' if total == 1 else 's'}, nothing changed")
     if report.failed or (check and report.changes):
         sys.exit(1)
+
+
+def _build(check: bool) -> Report:
+    from workbench.build import build as run
+    from workbench.share import Died
+
+    try:
+        return run(_project(), check=check, processes=os.cpu_count() or 1)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        raise CannotRun(f"a file cannot be read or written: {error.strerror}{where}") from None
+    except Died as error:
+        raise CannotRun(str(error)) from None
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No garbage collection: nearly all that a build makes stays until it ends."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @main.command()

@@ -7,14 +7,16 @@ from what it defines: schemas, steps, parameters.
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import sys
 import traceback
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from types import CodeType, ModuleType
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 
 from chalicelib.errors import ContractError
 from chalicelib.intake import mentioned
@@ -44,12 +46,8 @@ def examine(draft: Draft) -> tuple[Examined | None, list[Problem]]:
     try:
         if isinstance(draft.compiled, Exception):
             raise draft.compiled
-        exec(draft.compiled, vars(module))  # noqa: S102
-        tasks = fingerprints(draft)
-        source = Source(draft.notebook.path, tuple(draft.lines), tasks, draft.filename)
-        usecase = from_namespace(name, vars(module), source, draft.code.encode())
-        parameters: Parameters = vars(module)[PARAMETERS]
-        return Examined(usecase, parameters, _entry(draft, usecase, parameters)), []
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is the report's
+            return _load(draft, draft.compiled, vars(module)), []
     except ContractError as error:
         return None, sorted({from_fault(draft, fault) for fault in error.faults})
     except KeyboardInterrupt:
@@ -58,6 +56,15 @@ def examine(draft: Draft) -> tuple[Examined | None, list[Problem]]:
         return None, [_raised(draft, error)]
     finally:
         del sys.modules[module.__name__]
+
+
+def _load(draft: Draft, code: CodeType, namespace: dict[str, Any]) -> Examined | None:
+    """None without a parameters cell, which is a problem of its own."""
+    exec(code, namespace)  # noqa: S102
+    source = Source(draft.notebook.path, tuple(draft.lines), fingerprints(draft), draft.filename)
+    usecase = from_namespace(draft.notebook.name, namespace, source, draft.code.encode())
+    parameters: Parameters | None = namespace.get(PARAMETERS)
+    return Examined(usecase, parameters, _entry(draft, usecase, parameters)) if parameters else None
 
 
 def _raised(draft: Draft, error: BaseException) -> Problem:
@@ -80,7 +87,7 @@ def _entry(draft: Draft, usecase: UseCase, parameters: Parameters) -> dict[str, 
         "steps": [_step(draft, usecase, step) for step in graph.steps],
         "subject": graph.subject,
         "request": request_schema(graph.request_model),
-        "decision": graph.decision_model.model_json_schema(mode="serialization"),
+        "decision": graph.decision_model.model_json_schema(mode="serialization", schema_generator=Schemas),
         "cells": [list(line) for line in draft.lines],
         "tasks": usecase.source.tasks,
     }
@@ -112,7 +119,7 @@ def _parameters(draft: Draft, parameters: Parameters) -> dict[str, Any]:
             "type": ast.unparse(node.annotation),
         }
         for node in (parsed.tree.body if parsed.tree else ())
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
     }
 
 
@@ -123,9 +130,21 @@ def _comment_behind(lines: list[str], node: ast.stmt) -> str:
     return rest.partition("#")[2].strip()
 
 
+class Schemas(GenerateJsonSchema):
+    """pydantic's generator, which looks its own methods up by name once for each schema."""
+
+    def build_schema_type_to_method(self) -> Any:
+        cls = type(self)
+        if cls._methods is None:
+            cls._methods = {kind: method.__name__ for kind, method in super().build_schema_type_to_method().items()}
+        return {kind: getattr(self, name) for kind, name in cls._methods.items()}
+
+    _methods: ClassVar[dict[Any, str] | None] = None
+
+
 def request_schema(model: type[BaseModel]) -> dict[str, Any]:
     """A request's JSON schema: unknown fields are refused, unless a model says otherwise."""
-    schema = model.model_json_schema(mode="validation")
+    schema = model.model_json_schema(mode="validation", schema_generator=Schemas)
     open_models = {
         found.__name__
         for found in mentioned(model)

@@ -9,35 +9,38 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import io
-import tokenize
+from collections.abc import Iterable
 from typing import Any
 
-from workbench.bindings import used
+from workbench.bindings import Function, walk
 from workbench.draft import Draft
-from workbench.rules.contract import is_task
+from workbench.essence import essence
+from workbench.rules.contract import is_task, is_task_decorator
 
 
 def fingerprints(draft: Draft) -> dict[str, dict[str, Any]]:
     """Task -> {"source": digest of what it reaches, "parameters": the parameters it reaches}."""
     lines = draft.code.split("\n")
-    return {
-        name: _fingerprint(draft, lines, node) for name, (_, node) in sorted(draft.functions.items()) if is_task(node)
-    }
+    tasks = [(name, node) for name, (_, node) in sorted(draft.functions.items()) if is_task(node)]
+    return {name: _fingerprint(draft, lines, node) for name, node in tasks}
 
 
-def _fingerprint(draft: Draft, lines: list[str], task: ast.stmt) -> dict[str, Any]:
+def _fingerprint(draft: Draft, lines: list[str], task: Function) -> dict[str, Any]:
     reached, parameters = _reach(draft, task)
-    texts = [_essence(lines, task)]
-    texts += [_essence(lines, node) for node in sorted(reached, key=lambda node: node.lineno)]
+    own = [node for node in task.decorator_list if not is_task_decorator(node)]
+    texts = [essence(lines, task, task.lineno, draft.nodes_of(task))]
+    texts += [essence(lines, node, node.lineno, walk(node)) for node in own]
+    for statement in sorted(reached, key=lambda node: (node.lineno, node.col_offset)):
+        first = min([statement.lineno, *(node.lineno for node in getattr(statement, "decorator_list", ()))])
+        texts.append(essence(lines, statement, first, draft.nodes_of(statement)))
     digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
     return {"source": digest, "parameters": sorted(parameters)}
 
 
-def _reach(draft: Draft, task: ast.stmt) -> tuple[set[ast.stmt], set[str]]:
+def _reach(draft: Draft, task: Function) -> tuple[set[ast.stmt], set[str]]:
     reached: set[ast.stmt] = set()
     parameters: set[str] = set()
-    waiting = [_body_names(task)]
+    waiting = [_task_names(task)]
     seen: set[str] = set()
     while waiting:
         for name in waiting.pop() - seen:
@@ -48,65 +51,46 @@ def _reach(draft: Draft, task: ast.stmt) -> tuple[set[ast.stmt], set[str]]:
             for _, statement in draft.bindings.get(name, ()):
                 if statement is not task and statement not in reached:
                     reached.add(statement)
-                    waiting.append(used(statement))
+                    waiting.append(_used(draft.nodes_of(statement)))
     return reached, parameters
 
 
-def _body_names(task: ast.stmt) -> set[str]:
-    """What a task names, its decorators aside: another timeout is not another question."""
-    assert isinstance(task, (ast.FunctionDef, ast.AsyncFunctionDef))
+def _task_names(task: Function) -> set[str]:
+    """What a task names, ``@task(…)`` aside: another timeout is not another question."""
+    own = [node for node in task.decorator_list if not is_task_decorator(node)]
+    outside = [task.args, *([task.returns] if task.returns else []), *own]
+    names = _quoted(task.returns)
+    for node in outside:
+        names |= _used(walk(node))
     arguments = {argument.arg for argument in task.args.args}
-    annotations = [argument.annotation for argument in task.args.args if argument.annotation]
-    names: set[str] = set()
-    for node in [*annotations, *([task.returns] if task.returns else [])]:
-        names |= used(node)
     for statement in task.body:
-        names |= used(statement) - arguments
+        names |= _used(walk(statement)) - arguments
     return names
 
 
-def _essence(lines: list[str], node: ast.stmt) -> str:
-    """A statement's source without docstrings, comments and blank lines; decorators aside."""
-    assert node.end_lineno is not None
-    segment = lines[node.lineno - 1 : node.end_lineno]
-    for docstring in _docstrings(node):
-        for number in range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1):
-            segment[number - node.lineno] = _cut(segment[number - node.lineno], docstring, number)
-    if any("#" in line for line in segment):
-        segment = _without_comments(segment)
-    return "\n".join(line.rstrip() for line in segment if line.strip())
+def _used(nodes: Iterable[ast.AST]) -> set[str]:
+    """Every name that is read anywhere in this code, local ones and those of quoted annotations too."""
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                names.add(node.id)
+        elif isinstance(node, (ast.arg, ast.AnnAssign)):
+            names |= _quoted(node.annotation)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            names |= _quoted(node.returns)
+    return names
 
 
-def _docstrings(node: ast.AST) -> list[ast.Expr]:
-    found = []
-    for inner in ast.walk(node):
-        if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            first = inner.body[0]
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                found.append(first)
-    return found
-
-
-def _cut(line: str, docstring: ast.Expr, number: int) -> str:
-    """A line without the docstring's part of it. Columns are in UTF-8 bytes."""
-    data = line.encode()
-    start = docstring.col_offset if number == docstring.lineno else 0
-    end = (docstring.end_col_offset or 0) if number == docstring.end_lineno else len(data)
-    return (data[:start] + data[end:]).decode()
-
-
-def _without_comments(segment: list[str]) -> list[str]:
-    """Cut the comments, which only the tokenizer can tell from a ``#`` inside a text."""
-    lines = list(segment)
-    try:
-        for token in tokenize.generate_tokens(io.StringIO("\n".join(segment) + "\n").readline):
-            if token.type == tokenize.COMMENT:
-                row, column = token.start
-                lines[row - 1] = lines[row - 1][:column]
-    except (tokenize.TokenError, IndentationError):
-        return segment  # a piece of a line, such as after a semicolon: comments count there
-    return lines
+def _quoted(annotation: ast.expr | None) -> set[str]:
+    """The names inside the texts of an annotation: ``"list[Found]"`` names what it would without quotes."""
+    names: set[str] = set()
+    if annotation is None or isinstance(annotation, ast.Name):
+        return names
+    for node in walk(annotation):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            try:
+                names |= _used(walk(ast.parse(node.value.strip(), mode="eval")))
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue  # a text that is none, as in Literal["no id"]
+    return names

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workbench import notebook as notebooks
-from workbench.draft import draft
+from workbench.draft import Draft, draft
 from workbench.files import digest
+from workbench.news import news
 from workbench.problems import Problem
 from workbench.rules import check
+from workbench.share import share
 
 WORTH_SHARING = 20  # notebooks; fewer are made sooner than a second process is started
 
@@ -43,12 +45,7 @@ def make_all(ingredients: list[Ingredients], processes: int) -> Iterable[Made]:
     """Make every use case, in order; in several processes where that is worth it and safe."""
     if processes < 2 or len(ingredients) < WORTH_SHARING or sys.platform != "linux":
         return map(make, ingredients)
-    import multiprocessing
-
-    import workbench.examine  # before the fork, so that it is imported once  # noqa: F401
-
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        return pool.map(make, ingredients, chunksize=1 + len(ingredients) // (4 * processes))
+    return share(make, ingredients, processes)
 
 
 def make(ingredients: Ingredients) -> Made:
@@ -59,27 +56,36 @@ def make(ingredients: Ingredients) -> Made:
     except notebooks.Unreadable as error:
         made.problems.append(Problem(ingredients.path, 0, 0, 0, "notebook", error.message, error.hint))
         return made
-    made.problems += check(drafted)
-    if any(problem.severity == "error" for problem in made.problems):
-        return made
-    from workbench.examine import examine
-
-    examined, problems = examine(drafted)
-    made.problems += problems
-    versions = _versions(ingredients, drafted.code, examined, made.problems) if examined else None
-    if examined and versions is not None:
-        made.code = drafted.code
-        stamps = {"module": digest(made.code.encode()), "versions": versions}
-        made.entry = examined.entry | stamps
+    try:
+        _check_and_load(ingredients, drafted, made)
+    except RecursionError:
+        message, hint = "the code is nested too deeply to be looked at", "split the longest expression"
+        made.problems.append(Problem(ingredients.path, 0, 0, 0, "syntax", message, hint))
     return made
 
 
-def _versions(ingredients: Ingredients, code: str, examined: Any, problems: list[Problem]) -> dict[str, str] | None:
-    """Stage -> the version it would serve; None when a stage's overrides do not fit."""
+def _check_and_load(ingredients: Ingredients, drafted: Draft, made: Made) -> None:
+    made.problems += check(drafted)
+    if not drafted.parses or isinstance(drafted.compiled, Exception):
+        return
+    from workbench.examine import examine  # when there is something to load: it costs an import of pydantic
+
+    examined, problems = examine(drafted)
+    made.problems += news(drafted, made.problems, problems)
+    if examined is None:
+        return
+    versions = _versions(ingredients, drafted.code, examined, made.problems)
+    if not any(problem.severity == "error" for problem in made.problems):
+        made.code = drafted.code
+        made.entry = examined.entry | {"module": digest(made.code.encode()), "versions": versions}
+
+
+def _versions(ingredients: Ingredients, code: str, examined: Any, problems: list[Problem]) -> dict[str, str]:
+    """Stage -> the version it would serve; a problem where its overrides do not fit."""
     from chalicelib.errors import ContractError
     from chalicelib.usecase import version_of
 
-    versions, before = {}, len(problems)
+    versions = {}
     for stage, overrides in ingredients.overrides.items():
         try:
             if overrides:  # the defaults were validated when the module was loaded
@@ -91,15 +97,4 @@ def _versions(ingredients: Ingredients, code: str, examined: Any, problems: list
                 problems.append(Problem(path, 0, 0, 0, "stage-parameters", message, fault.hint))
             continue
         versions[stage] = version_of(code.encode(), examined.usecase.parameters | overrides)
-    return versions if len(problems) == before else None
-
-
-def overrides_of(content: Any, name: str) -> dict[str, Any]:
-    """A stage's parameter overrides of one use case, whichever way its name is written."""
-    entries = content.get("use_cases") if isinstance(content, dict) else None
-    found: dict[str, Any] = {}
-    for key, entry in entries.items() if isinstance(entries, dict) else ():
-        if str(key).replace("-", "_") == name and isinstance(entry, dict):
-            parameters = entry.get("parameters")
-            found.update(parameters if isinstance(parameters, dict) else {})
-    return found
+    return versions

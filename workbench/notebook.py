@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # nbformat's; an id stands in a comment of the module
 
 
 class Unreadable(Exception):
@@ -25,7 +26,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell. ``number`` is 1-based over all cells; ``id`` is nbformat's, or ``#number`` in old files."""
+    """One cell. ``number`` is 1-based over all cells; ``id`` is nbformat's, or ``#number`` where that is none."""
 
     number: int
     id: str
@@ -67,8 +68,24 @@ def read(path: str, name: str, data: bytes) -> Notebook:
         raise Unreadable("the notebook has no list of cells", "open and save it in JupyterLab")
     if not cells:
         raise Unreadable("the notebook has no cells", "`artemis new` writes one to start from")
-    digest = hashlib.sha256(data).hexdigest()
-    return Notebook(path, name, tuple(_cell(number, cell) for number, cell in enumerate(cells, 1)), digest)
+    notebook = Notebook(
+        path,
+        name,
+        tuple(_cell(number, cell) for number, cell in enumerate(cells, 1)),
+        hashlib.sha256(data).hexdigest(),
+    )
+    if b"\\u" in data:
+        _refuse_half_characters(notebook)
+    return notebook
+
+
+def _refuse_half_characters(notebook: Notebook) -> None:
+    """JSON can name half of an emoji, which no file can hold as text."""
+    for cell in notebook.cells:
+        try:
+            "".join([cell.source, *cell.tags]).encode()
+        except UnicodeEncodeError:
+            raise Unreadable(f"cell {cell.number} holds half a character (a lone surrogate)", "type it anew") from None
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -113,7 +130,7 @@ def _cell(number: int, content: Any) -> Cell:
     identifier = content.get("id")
     return Cell(
         number,
-        identifier if isinstance(identifier, str) else f"#{number}",
+        identifier if isinstance(identifier, str) and ID.fullmatch(identifier) else f"#{number}",
         str(content.get("cell_type")),
         source.replace("\r\n", "\n").replace("\r", "\n"),
         tuple(tags),

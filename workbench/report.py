@@ -4,36 +4,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
+import click
 
 from workbench.build import Report
 from workbench.problems import Problem
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+TAB = "    "
 
 
-def print_build(report: Report, checked: bool, console: Console | None = None) -> None:
+def print_build(report: Report, checked: bool) -> None:
     """What a build did, or a check found stale, and every problem."""
-    console = console or Console(highlight=False)
-    print_problems(report.problems, console)
+    if report.problems:
+        from rich.console import Console
+
+        print_problems(report.problems, Console(highlight=False))
     for name, what in sorted(report.changes.items()):
-        console.print(Text.assemble((name, "bold"), f": {'stale' if checked and what == 'built' else what}"))
+        click.echo(f"{click.style(name, bold=True)}: {'stale' if checked and what == 'built' else what}")
     total = len(report.unchanged)
     if total:
-        console.print(f"{total} use case{'s' if total > 1 else ''} unchanged")
+        click.echo(f"{total} use case{'s' if total > 1 else ''} unchanged")
     if checked and report.changes:
-        console.print("run `artemis build`")
+        click.echo("run `artemis build`")
 
 
 def print_problems(problems: Iterable[Problem], console: Console) -> None:
+    """Lines are left as long as they are: a wrapped one would part from its caret."""
     for problem in sorted(problems):
-        console.print(render(problem))
+        console.print(render(problem), soft_wrap=True)
 
 
 def render(problem: Problem) -> Text:
     """One problem as text. Every part is plain: notebooks may hold anything that looks like markup."""
+    from rich.text import Text
+
     text = Text()
     text.append(problem.notebook, "bold")
     if problem.cell:
@@ -44,12 +54,20 @@ def render(problem: Problem) -> Text:
     text.append(f"{problem.severity} {problem.rule}", STYLES[problem.severity])
     text.append(f": {problem.message}\n")
     if problem.code:
-        margin = f"    {problem.line} | "
-        text.append(f"{margin}{problem.code}\n")
-        text.append(" " * (len(margin) + max(problem.column - 1, 0)) + "^\n", STYLES[problem.severity])
+        _append_code(text, problem)
     if problem.hint:
         text.append("  hint: ", "bold").append(f"{problem.hint}\n")
     return text
+
+
+def _append_code(text: Text, problem: Problem) -> None:
+    """The line, and a caret below the place: Korean letters are two columns wide."""
+    from rich.cells import cell_len
+
+    margin = f"    {problem.line} | "
+    before = problem.code[: max(problem.column - 1, 0)].replace("\t", TAB)
+    text.append(f"{margin}{problem.code}\n".replace("\t", TAB))
+    text.append(" " * cell_len(margin + before) + "^\n", STYLES[problem.severity])
 
 
 def as_json(report: Report) -> str:

@@ -11,20 +11,21 @@ from collections.abc import Callable, Iterator
 
 from workbench.draft import Draft
 from workbench.problems import Problem
-from workbench.rules import closure, contract, form
+from workbench.rules import closure, contract, form, rebinding, syntax
 
 Rule = Callable[[Draft], Iterator[Problem]]
 
 RULES: tuple[Rule, ...] = (
     form.tags,
     form.one_parameters_cell,
-    form.syntax,
-    form.compiles,
+    syntax.syntax,
+    syntax.compiles,
     form.parameter_form,
     contract.fact,
     contract.star_import,
     contract.task_called,
-    closure.rebinding,
+    rebinding.rebinding,
+    rebinding.parameter_rebound,
 )
 # Where a cell does not parse, what it would define is unknown: these would report it as missing.
 WHOLE_MODULE_RULES: tuple[Rule, ...] = (form.required, contract.graph, closure.closure)

@@ -1,83 +1,101 @@
-"""Rules of names across cells: what is built stands alone, and is what the notebook runs."""
+"""The rule of closure: what is built stands alone."""
 
 from __future__ import annotations
 
 import ast
 import difflib
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from workbench.bindings import bound
 from workbench.draft import Draft, Parsed
-from workbench.problems import Problem, at
-from workbench.rules.places import bound_names
+from workbench.problems import Problem
+from workbench.rules.places import at_place, bound_names
 
-INJECTED = "injected-parameters"  # papermill's cell: it rebinds parameters on purpose
-
-
-def rebinding(draft: Draft) -> Iterator[Problem]:
-    """No unexported cell rebinds an exported name: the notebook would run other code than is built."""
-    for parsed in draft.others:
-        if INJECTED in parsed.cell.tags or parsed.tree is None:
-            continue
-        for name, node in bound(parsed.tree):
-            if name in draft.bindings and not _same_import(draft, name, node):
-                where = draft.bindings[name][0][0].cell.number
-                message = f"this cell is not exported, but rebinds {name!r} of cell {where}"
-                line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
-                yield at(draft.notebook, parsed.cell, "rebinding", message, "use another name", line, column)
-
-
-def _same_import(draft: Draft, name: str, node: ast.AST) -> bool:
-    return isinstance(node, (ast.Import, ast.ImportFrom)) and all(
-        isinstance(statement, type(node)) and _origin(statement, name) == _origin(node, name)
-        for _, statement in draft.bindings[name]
-    )
-
-
-def _origin(node: Any, name: str) -> list[Any]:
-    return [
-        (getattr(node, "module", None), alias.name)
-        for alias in node.names
-        if (alias.asname or alias.name.split(".")[0]) == name
-    ]
+DEEP = 20_000  # Python's own parser takes code that is nested deeper than its calls may be
 
 
 def closure(draft: Draft) -> Iterator[Problem]:
     """Every name that exported code uses comes from an exported cell, an import or a parameter."""
+    from pyflakes import messages
+
+    for message in _messages(draft):
+        name = str(message.message_args[0]) if message.message_args else ""
+        if isinstance(message, messages.ImportStarUsage) and not _is_unexported(draft, name):
+            continue  # the star may bring it, and is reported itself
+        if isinstance(message, (messages.UndefinedName, messages.UndefinedLocal, messages.ImportStarUsage)):
+            is_local = isinstance(message, messages.UndefinedLocal)
+            text, hint = _explain_local(name) if is_local else _explain(draft, name, message.lineno)
+            yield at_place(draft, "closure", text, hint, message.lineno, message.col)
+
+
+def _messages(draft: Draft) -> list[Any]:
     from pyflakes.checker import Checker
-    from pyflakes.messages import UndefinedLocal, UndefinedName
 
     names = {node.id for node in draft.nodes if isinstance(node, ast.Name)}
 
     class Names(Checker):  # type: ignore[misc]
-        """Binds the builtins that are named, not all of them, which takes a third of its time."""
+        """Binds the builtins that are named, not all of them, and leaves out what else it would report."""
 
-        def addBinding(self, node: ast.AST | None, value: Any) -> None:
-            if node is not None or value.name in names:
-                super().addBinding(node, value)
+        futuresAllowed = False  # a property otherwise, asked for at each node
 
-    for message in Names(draft.tree, filename=draft.notebook.path).messages:
-        if isinstance(message, (UndefinedName, UndefinedLocal)):
-            name = str(message.message_args[0])
-            parsed, line = draft.place(message.lineno)
-            text, hint = _explain(draft, name, parsed)
-            cell = parsed.cell if parsed else None
-            yield at(draft.notebook, cell, "closure", text, hint, line, message.col + 1)
+        @property
+        def builtIns(self) -> set[str]:
+            return self._builtins
+
+        @builtIns.setter
+        def builtIns(self, value: set[str]) -> None:
+            self._builtins = value & names
+
+        def checkDeadScopes(self) -> None:
+            pass
+
+    with _deep_calls():
+        found: list[Any] = Names(draft.tree, filename=draft.notebook.path).messages
+    return found
 
 
-def _explain(draft: Draft, name: str, user: Parsed | None) -> tuple[str, str]:
+@contextmanager
+def _deep_calls() -> Iterator[None]:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, DEEP))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _is_unexported(draft: Draft, name: str) -> bool:
+    return name not in draft.bindings and any(name in bound_names(parsed) for parsed in draft.others)
+
+
+def _explain_local(name: str) -> tuple[str, str]:
+    message = f"{name!r} is assigned in this function, so it is local and has no value yet here"
+    return message, "give the local one another name, or take the value as an argument"
+
+
+def _explain(draft: Draft, name: str, line: int) -> tuple[str, str]:
     if name in draft.bindings:
-        where = draft.bindings[name][0][0].cell
-        if user is not None and where.number >= user.cell.number:
-            return (
-                f"{name!r} is used before it is there: cell {where.number} defines it later",
-                "move that code up",
-            )
-        return f"{name!r} is used where it is not defined", ""
+        return _explain_order(draft, name, line)
     for parsed in draft.others:
         if name in bound_names(parsed):
             hint = f"tag cell {parsed.cell.number} 'export', or move the definition to an exported cell"
             return f"{name!r} comes from cell {parsed.cell.number}, which is not exported", hint
     close = difflib.get_close_matches(name, draft.bindings, n=1)
     return f"{name!r} is not defined", f"did you mean {close[0]!r}?" if close else "define or import it"
+
+
+def _explain_order(draft: Draft, name: str, line: int) -> tuple[str, str]:
+    """An exported name that has no value where it is used."""
+    parsed, first = draft.bindings[name][0]
+    if first.lineno <= line:
+        return f"{name!r} is used where it has no value", "give it a value above, in an exported cell"
+    where = (
+        f"cell {parsed.cell.number}" if not _same_cell(draft, parsed, line) else f"line {draft.place(first.lineno)[1]}"
+    )
+    return f"{name!r} is used before it is there: {where} defines it later", "move that code up"
+
+
+def _same_cell(draft: Draft, parsed: Parsed, line: int) -> bool:
+    return draft.place(line)[0] is parsed

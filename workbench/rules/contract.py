@@ -6,28 +6,41 @@ import ast
 from collections.abc import Iterator
 
 from chalicelib.names import Scope, Signature, resolve_names
-from workbench.bindings import local_names
+from workbench.bindings import Function, bound, local_names
 from workbench.draft import Draft
 from workbench.problems import Problem
 from workbench.rules.places import at_node, from_fault
 
+Definition = Function | ast.ClassDef
+
 
 def graph(draft: Draft) -> Iterator[Problem]:
     """Every argument resolves, no step needs itself, given names are left alone."""
+    inner = _inner_functions(draft)
     if "decide" not in draft.functions:
+        if "decide" in inner:
+            message, hint = "decide is defined inside another statement", "define it at the top level of a cell"
+            yield at_node(draft, "decide-missing", message, hint, inner["decide"])
         return
-    signatures = {name: _signature(node) for name, (_, node) in draft.functions.items()}
-    scope = Scope(signatures, _fields(draft), frozenset(draft.parameters), frozenset(draft.bindings))
+    signatures = {name: _signature(node, draft.nodes_of(node)) for name, (_, node) in draft.functions.items()}
+    scope = Scope(signatures, _fields(draft), frozenset(draft.parameters), frozenset(draft.bindings), frozenset(inner))
     for fault in resolve_names(scope).faults:
         yield from_fault(draft, fault)
 
 
-def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature:
+def _inner_functions(draft: Draft) -> dict[str, ast.AST]:
+    """Functions that ``if``, ``try`` and the like define: they are in the module, but not at its top level."""
+    compound = (node for node in draft.tree.body if hasattr(node, "body") and not isinstance(node, Definition))
+    found = ((name, inner) for node in compound for name, inner in bound(node, inner=False))
+    return {name: inner for name, inner in found if isinstance(inner, Function)}
+
+
+def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, nodes: list[ast.AST]) -> Signature:
     arguments = node.args
     plain = arguments.args[: len(arguments.args) - len(arguments.defaults)]
     odd = [*arguments.posonlyargs, *arguments.args[len(plain) :], *arguments.kwonlyargs]
     odd += [argument for argument in (arguments.vararg, arguments.kwarg) if argument]
-    generates = any(isinstance(inner, (ast.Yield, ast.YieldFrom)) for inner in ast.walk(node))
+    generates = any(isinstance(inner, (ast.Yield, ast.YieldFrom)) for inner in nodes)
     return Signature(
         node.name,
         tuple(argument.arg for argument in plain),
@@ -40,13 +53,14 @@ def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature:
 
 def is_task(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether a function is decorated ``@task`` or ``@task(…)``, under whatever module alias."""
-    for decorator in node.decorator_list:
-        target = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if (isinstance(target, ast.Name) and target.id == "task") or (
-            isinstance(target, ast.Attribute) and target.attr == "task"
-        ):
-            return True
-    return False
+    return any(map(is_task_decorator, node.decorator_list))
+
+
+def is_task_decorator(node: ast.expr) -> bool:
+    target = node.func if isinstance(node, ast.Call) else node
+    return (isinstance(target, ast.Name) and target.id == "task") or (
+        isinstance(target, ast.Attribute) and target.attr == "task"
+    )
 
 
 def _fields(draft: Draft, name: str = "Request", depth: int = 0) -> frozenset[str] | None:
@@ -93,7 +107,7 @@ def task_called(draft: Draft) -> Iterator[Problem]:
     """A task is never called directly by exported code: it would be neither recorded nor replayed."""
     tasks = {name for name, (_, node) in draft.functions.items() if is_task(node)}
     for name, (_, node) in draft.functions.items():
-        for call in ast.walk(node):
+        for call in draft.nodes_of(node):
             if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in tasks):
                 continue
             if call.func.id not in local_names(node):

@@ -1,4 +1,4 @@
-"""Rules of form: tags, the parameters cell, syntax, and the names every use case has."""
+"""Rules of form: tags, the parameters cell, and the names every use case has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from workbench.draft import EXPORT, MAGIC, PARAMETERS, Draft
+from workbench.draft import EXPORT, PARAMETERS, Draft
 from workbench.problems import Problem, at
 from workbench.rules.places import at_node, bound_names
 
@@ -45,57 +45,6 @@ def one_parameters_cell(draft: Draft) -> Iterator[Problem]:
     for cell in cells[1:]:
         message = f"a second cell is tagged 'parameters'; the first is cell {cells[0].number}"
         yield at(draft.notebook, cell, "one-parameters-cell", message, "move its lines there")
-
-
-def syntax(draft: Draft) -> Iterator[Problem]:
-    """Exported cells are plain Python: no syntax errors, no magics, no shell escapes."""
-    for parsed in draft.exported:
-        if parsed.error is None:
-            continue
-        line, column = parsed.error.lineno or 1, parsed.error.offset or 1
-        lines = parsed.cell.source.split("\n")
-        magic = next((number for number, text in enumerate(lines, 1) if MAGIC.match(text)), None)
-        if magic is not None:
-            message = f"a magic or shell escape in an exported cell: {lines[magic - 1].strip()}"
-            yield at(
-                draft.notebook,
-                parsed.cell,
-                "magic",
-                message,
-                "move it to a cell that is not exported",
-                magic,
-                1,
-            )
-        else:
-            yield at(draft.notebook, parsed.cell, "syntax", f"syntax error: {parsed.error.msg}", "", line, column)
-
-
-def compiles(draft: Draft) -> Iterator[Problem]:
-    """What parses also compiles: no ``return`` or ``await`` outside a function, no late ``__future__``."""
-    late = [node for node in draft.tree.body if _is_future(node) and not _is_first(draft, node)]
-    for node in late:
-        hint = "move it to the top of the first exported or parameters cell"
-        yield at_node(draft, "future-import", "from __future__ stands too late", hint, node)
-    if draft.parses and not late and isinstance(draft.compiled, Exception):
-        error = draft.compiled
-        parsed, line = draft.place(getattr(error, "lineno", None) or 0)
-        cell = parsed.cell if parsed else None
-        message = f"syntax error: {getattr(error, 'msg', error)}"
-        yield at(draft.notebook, cell, "syntax", message, "", line, getattr(error, "offset", None) or 1)
-
-
-def _is_future(node: ast.stmt) -> bool:
-    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
-
-
-def _is_first(draft: Draft, node: ast.stmt) -> bool:
-    for statement in draft.tree.body:
-        if statement is node:
-            return True
-        docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        if not docstring and not _is_future(statement):
-            return False
-    return False
 
 
 def parameter_form(draft: Draft) -> Iterator[Problem]:

@@ -1,0 +1,166 @@
+"""Which files a build touches: only what differs, each whole or not at all, and nothing that is not its own."""
+
+from __future__ import annotations
+
+import resource
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def built(project: Any, sound: Any) -> Any:
+    """A built project of two use cases and a stage."""
+    project.notebook("first", sound())
+    project.notebook("second", sound())
+    project.stage("production", "use_cases: {first: {parameters: {faces_max: 3}}}")
+    assert project.build().problems == []
+    return project
+
+
+def generated(project: Any) -> dict[str, Any]:
+    return {name: file for name, file in project.files().items() if name.startswith("chalicelib/")}
+
+
+def test_only_modules_and_the_manifest_are_written(built: Any) -> None:
+    assert sorted(generated(built)) == [
+        "chalicelib/usecases/first.py",
+        "chalicelib/usecases/manifest.json",
+        "chalicelib/usecases/second.py",
+    ]
+
+
+def test_what_is_unchanged_is_not_rewritten(built: Any) -> None:
+    before = built.files()
+    report = built.build()
+    assert (report.changes, report.unchanged) == ({}, ["first", "second"])
+    assert built.files() == before
+
+
+def test_saving_a_notebook_with_other_outputs_only_rewrites_no_module(built: Any, sound: Any, cell: Any) -> None:
+    before = generated(built)
+    built.notebook("first", sound(cell("print('a look')", name="look")))
+    assert built.build().problems == []
+    after = generated(built)
+    assert after["chalicelib/usecases/first.py"] == before["chalicelib/usecases/first.py"]
+    assert after["chalicelib/usecases/second.py"] == before["chalicelib/usecases/second.py"]
+
+
+def test_only_the_changed_notebooks_module_is_rewritten(built: Any, sound: Any) -> None:
+    before = generated(built)
+    built.notebook("first", sound(parameters="faces_max: int = 2  # fewer faces than this"))
+    report = built.build()
+    assert (report.changes, report.unchanged) == ({"first": "built"}, ["second"])
+    after = generated(built)
+    assert b"faces_max: int = 2" in after["chalicelib/usecases/first.py"][0]
+    assert after["chalicelib/usecases/second.py"] == before["chalicelib/usecases/second.py"]
+    assert after["chalicelib/usecases/manifest.json"] != before["chalicelib/usecases/manifest.json"]
+
+
+def test_a_changed_override_touches_the_manifest_and_no_module(built: Any) -> None:
+    before = generated(built)
+    built.stage("production", "use_cases: {first: {parameters: {faces_max: 4}}}")
+    assert built.build().problems == []
+    after = generated(built)
+    assert after.pop("chalicelib/usecases/manifest.json") != before.pop("chalicelib/usecases/manifest.json")
+    assert after == before
+
+
+def test_a_failed_write_leaves_the_old_files_whole_and_no_temporary_ones(built: Any, sound: Any) -> None:
+    built.notebook("first", sound(parameters="faces_max: int = 2  # " + "many faces " * 200))
+    before = built.files()
+    done = built.artemis("build", prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+    assert done.returncode != 0
+    assert "File too large" in done.stderr
+    assert built.files() == before
+
+
+def test_no_temporary_files_are_left(built: Any, sound: Any) -> None:
+    built.notebook("first", sound(parameters="faces_max: int = 2"))
+    built.notebook("second", sound(parameters="faces_max = 2"))
+    built.build()
+    assert len(generated(built)) == 3
+
+
+def test_a_reader_gets_another_file_not_a_file_in_the_making(built: Any, sound: Any) -> None:
+    """A new module replaces the old one under its name; who has the old one open still reads it whole."""
+    before = built.module("first").read_bytes()
+    with built.module("first").open("rb") as reader:
+        built.notebook("first", sound(parameters="faces_max: int = 2"))
+        built.build()
+        assert reader.read() == before
+    assert built.module("first").read_bytes() != before
+
+
+def test_modules_can_be_read_by_others(built: Any) -> None:
+    assert {path.stat().st_mode & 0o777 for path in built.generated.iterdir()} == {0o644}
+
+
+def test_a_removed_notebooks_module_goes_too(built: Any) -> None:
+    (built.notebooks / "first.ipynb").unlink()
+    report = built.build()
+    assert report.changes["first"] == "removed"
+    assert not built.module("first").exists()
+    assert built.module("second").exists()
+    assert list(built.manifest["use_cases"]) == ["second"]
+
+
+def test_a_renamed_notebook_takes_its_module_along(built: Any, sound: Any) -> None:
+    (built.notebooks / "first.ipynb").rename(built.notebooks / "third.ipynb")
+    built.stage("production", "")
+    assert built.build().problems == []
+    assert sorted(built.manifest["use_cases"]) == ["second", "third"]
+    assert not built.module("first").exists()
+    assert "usecases/third.ipynb" in built.module("third").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "content", [b"LIMIT = 3\n", b"# Generated by something else\n", b"", "# 한국어\n".encode("cp949")]
+)
+def test_a_foreign_module_is_kept(content: bytes, built: Any) -> None:
+    foreign = built.file("chalicelib/usecases/helpers.py", content)
+    (built.notebooks / "first.ipynb").unlink()
+    built.build()
+    assert foreign.read_bytes() == content
+    assert not built.module("first").exists()
+
+
+def test_other_files_are_kept(built: Any) -> None:
+    kept = [built.file(f"chalicelib/usecases/{name}", "kept") for name in ("README.md", "notes.txt", ".hidden")]
+    built.build()
+    assert [path.read_text() for path in kept] == ["kept"] * 3
+
+
+def test_a_broken_notebook_keeps_its_last_good_module_and_others_are_built(built: Any, sound: Any) -> None:
+    before, entry = generated(built), built.entry("first")
+    built.notebook("first", sound(decide="def decide(:"))
+    built.notebook("second", sound(parameters="faces_max: int = 2"))
+    report = built.build()
+    assert {problem.notebook for problem in report.problems} == {"usecases/first.ipynb"}
+    assert report.changes == {"first": "not built", "second": "built"}
+    assert generated(built)["chalicelib/usecases/first.py"] == before["chalicelib/usecases/first.py"]
+    assert built.entry("first") == entry
+    assert "faces_max: int = 2" in built.module("second").read_text("utf-8")
+
+
+def test_a_broken_notebook_is_reported_until_it_is_mended(built: Any, sound: Any) -> None:
+    built.notebook("first", sound(decide="def decide(:"))
+    assert built.build().failed
+    assert built.build().failed
+    assert built.check().failed
+    built.notebook("first", sound())
+    assert built.build().problems == []
+    assert built.check().changes == {}
+
+
+def test_a_damaged_manifest_is_written_anew(built: Any) -> None:
+    whole = (built.generated / "manifest.json").read_bytes()
+    for damage in (b"", b"<<<<<<< ours\n", b"[]", whole[:100]):
+        (built.generated / "manifest.json").write_bytes(damage)
+        assert built.build().problems == []
+        assert (built.generated / "manifest.json").read_bytes() == whole
+
+
+def test_the_project_is_found_from_any_folder_in_it(built: Any) -> None:
+    for folder in (built.root, built.notebooks, built.stages, built.generated, built.root / "chalicelib"):
+        assert type(built).find(folder).root == built.root

@@ -1,0 +1,147 @@
+"""Stage files: what is wrong in one is named, and nothing that would not fit is built in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+PRODUCTION = "usecases/stages/production.yaml"
+
+
+@pytest.fixture
+def review(project: Any, sound: Any) -> Any:
+    """A project with the use case photo_review, not built yet."""
+    project.notebook("photo_review", sound())
+    return project
+
+
+BAD = {  # a stage file -> (rule, what the message names)
+    "an unknown key": ("provider: {faces: local}", "stage-file", "provider"),
+    "an unknown use case": ("use_cases: {foto_review: {}}", "stage-file", "foto_review"),
+    "an unknown capability": ("providers: {smell: local}", "stage-file", "smell"),
+    "an unknown provider": ("providers: {faces: nobody}", "stage-file", "nobody"),
+    "a list of providers": ("providers: {faces: [local, nobody]}", "stage-file", "nobody"),
+    "an unknown parameter": (
+        "use_cases: {photo_review: {parameters: {face_max: 2}}}",
+        "stage-parameters",
+        "'face_max'",
+    ),
+    "a text for a number": (
+        "use_cases: {photo_review: {parameters: {faces_max: '2'}}}",
+        "stage-parameters",
+        "'faces_max'",
+    ),
+    "a fraction for a whole number": (
+        "use_cases: {photo_review: {parameters: {faces_max: 0.6}}}",
+        "stage-parameters",
+        "'faces_max'",
+    ),
+    "true for a number": (
+        "use_cases: {photo_review: {parameters: {faces_max: yes}}}",
+        "stage-parameters",
+        "'faces_max'",
+    ),
+    "a date for a number": (
+        "use_cases: {photo_review: {parameters: {faces_max: 2026-01-31}}}",
+        "stage-parameters",
+        "faces_max",
+    ),
+    "an endless number": (
+        "use_cases: {photo_review: {parameters: {faces_max: .inf}}}",
+        "stage-parameters",
+        "parameter",
+    ),
+    "a key that is no text": ("use_cases: {3: {}}", "stage-file", "3"),
+    "a parameter that is no text": (
+        "use_cases: {photo_review: {parameters: {3: 4, faces_max: 1}}}",
+        "stage-parameters",
+        "3",
+    ),
+    "keys beside parameters": ("use_cases: {photo_review: {faces_max: 2}}", "stage-file", "photo_review"),
+    "parameters that are a list": ("use_cases: {photo_review: {parameters: [2]}}", "stage-file", "parameters"),
+    "use cases that are a list": ("use_cases: [photo_review]", "stage-file", "use_cases"),
+    "a list": ("- providers", "stage-file", "mapping"),
+    "a text": ("providers", "stage-file", "mapping"),
+    "no YAML": ("providers: {faces: local", "stage-file", "not YAML"),
+    "a tab for indentation": ("providers:\n\tfaces: local", "stage-file", "not YAML"),
+    "a tag that would run code": ("providers: !!python/object/apply:os.getcwd []", "stage-file", "not YAML"),
+    "a deadline that is no number": ("deadline: soon", "stage-file", "deadline"),
+    "a date": ("deadline: 2026-01-31", "stage-file", "deadline"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_stage_file_is_reported_with_what_is_wrong_in_it(case: str, review: Any) -> None:
+    text, rule, named = BAD[case]
+    review.stage("production", text)
+    problems = review.build().problems
+    assert {(problem.rule, problem.notebook, problem.cell) for problem in problems} == {(rule, PRODUCTION, 0)}
+    assert any(named in problem.message for problem in problems)
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_stage_file_is_reported_until_it_is_mended(case: str, review: Any) -> None:
+    review.stage("production", BAD[case][0])
+    assert review.build().failed
+    assert review.check().failed
+    assert review.build().failed
+    review.stage("production", "providers: {faces: local}")
+    assert review.build().problems == []
+    assert review.check().changes == {}
+    assert review.entry("photo_review")["versions"].keys() == {"production"}
+
+
+def test_a_file_that_is_not_utf8_is_reported(review: Any) -> None:
+    review.file(PRODUCTION, "# 설정\n".encode("cp949"))
+    (problem,) = review.build().problems
+    assert (problem.rule, problem.notebook) == ("stage-file", PRODUCTION)
+
+
+def test_every_misfit_of_every_stage_is_reported(review: Any) -> None:
+    review.stage("production", "use_cases: {photo_review: {parameters: {faces_max: x, face_max: 1}}}\nmore: 1")
+    review.stage("staging", "use_cases: {photo_review: {parameters: {faces_max: []}}, other: {}}")
+    found = sorted((problem.notebook, problem.rule) for problem in review.build().problems)
+    assert found == [
+        (PRODUCTION, "stage-file"),
+        (PRODUCTION, "stage-parameters"),
+        (PRODUCTION, "stage-parameters"),
+        ("usecases/stages/staging.yaml", "stage-file"),
+        ("usecases/stages/staging.yaml", "stage-parameters"),
+    ]
+
+
+def test_an_unknown_parameters_report_says_which_was_meant(review: Any) -> None:
+    review.stage("production", "use_cases: {photo_review: {parameters: {face_max: 2}}}")
+    (problem,) = review.build().problems
+    assert "photo_review" in problem.message
+    assert "did you mean 'faces_max'?" in problem.hint
+
+
+def test_a_misfit_keeps_the_last_good_module_and_others_are_built(review: Any, sound: Any) -> None:
+    review.build()
+    before = review.module("photo_review").read_bytes()
+    review.stage("production", "use_cases: {photo_review: {parameters: {faces_max: '2'}}}")
+    review.notebook("other", sound())
+    report = review.build()
+    assert report.changes["photo_review"] == "not built"
+    assert review.module("photo_review").read_bytes() == before
+    assert review.module("other").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing yet\n", "{}", "use_cases:\n", "use_cases: {photo_review: {parameters: }}"]
+)
+def test_an_empty_stage_file_is_fine(text: str, review: Any) -> None:
+    review.stage("production", text)
+    assert review.build().problems == []
+    assert review.entry("photo_review")["versions"].keys() == {"production"}
+
+
+@pytest.mark.parametrize("name", ["photo_review", "photo-review"])
+def test_a_stage_file_may_write_a_use_cases_name_either_way(name: str, review: Any) -> None:
+    review.stage("production", f"use_cases: {{{name}: {{parameters: {{faces_max: 5}}}}}}")
+    review.stage("staging", "")
+    assert review.build().problems == []
+    versions = review.entry("photo_review")["versions"]
+    assert versions["production"] != versions["staging"]
