@@ -70,7 +70,7 @@ def openapi() -> Any:
     from chalicelib.http.openapi import document
 
     service, client = _caller()
-    return document(service.manifest, client)
+    return document(service.manifest, client, samples=service.settings.photos.samples is not None)
 
 
 @app.route("/docs")

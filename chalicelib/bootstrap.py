@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import lru_cache
 from importlib import import_module
@@ -39,8 +40,13 @@ class Providers:
 
 
 def engine(providers: dict[str, str]) -> Engine:
-    """An engine whose tasks are given these providers."""
-    by_capability = Providers(providers)
+    """The process's engine for these providers: its threads and loaded models outlive a new build."""
+    return _engine(tuple(sorted(providers.items())))
+
+
+@lru_cache(maxsize=4)
+def _engine(providers: tuple[tuple[str, str], ...]) -> Engine:
+    by_capability = Providers(dict(providers))
     return Engine(models=lambda: Models(by_capability))
 
 
@@ -72,6 +78,7 @@ class _Current:
                     return self._service  # another thread was faster
                 built_at, manifest = _built_at(), Manifest.read()
                 settings = load_settings(os.environ, manifest.stages, manifest.use_cases, PROVIDERS)
+                logging.getLogger("artemis").setLevel(settings.log_level)
                 made = self._service = build(settings, manifest)
                 self._built_at = built_at
         return made

@@ -18,10 +18,10 @@ from time import perf_counter
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from chalicelib.errors import Unavailable
-from chalicelib.facts import NotRecordable
+from chalicelib.facts import NotRecordable, canonical
 from chalicelib.failures import describe_error, late
 from chalicelib.graph import Step
 from chalicelib.models import Models
@@ -43,13 +43,17 @@ class Engine:
         self.models = models
         self.workers = workers or Workers()
 
+    def check(self) -> None:
+        """Raises Unavailable when too many threads hang for a new decision to be started."""
+        if self.workers.exhausted:
+            raise Unavailable("too many tasks hang; no new decision is started", code="overloaded", retry_after=5)
+
     def run(self, usecase: UseCase, intake: Intake, now: datetime, deadline: float) -> Run:
         """Decide. ``deadline`` is in seconds from now, for the whole.
 
         Raises Unavailable when too many threads hang; everything else is in the Run.
         """
-        if self.workers.exhausted:
-            raise Unavailable("too many tasks hang; no new decision is started", code="overloaded", retry_after=5)
+        self.check()
         return _Execution(self, usecase, intake, now, deadline).complete()
 
 
@@ -95,7 +99,7 @@ class _Execution:
         return self.result
 
     def _advance(self) -> None:
-        """Start every ready task, then run the ready logic, taking in what finishes meanwhile."""
+        """Start every ready task, then run the ready logic."""
         while self.ready and self.result.failure is None:
             step = self.ready.pop()
             if step.task:
@@ -125,8 +129,7 @@ class _Execution:
         text, value, error = None, None, None
         try:
             assert step.codec is not None
-            text = step.codec.encode(step.function(*arguments))
-            value = step.codec.decode(text)
+            text, value = step.codec.settle(step.function(*arguments))
         except BaseException as raised:
             text, error = None, describe_error(self.usecase, step, raised)
         self.finished.put((step.name, text, value, error))
@@ -183,9 +186,7 @@ class _Execution:
     def _conclude(self, step: Step, value: Any) -> None:
         assert step.codec is not None
         try:
-            text = step.codec.encode(value)
-            step.codec.decode(text)
-            self.result.decision = text
+            self.result.decision, _ = step.codec.settle(value)
         except NotRecordable as error:
             self._fail("invalid-decision", step.name, describe_error(self.usecase, step, error))
 
@@ -242,10 +243,20 @@ class _Execution:
         if need in self.texts:
             return self.texts[need].encode()
         if need in self.values:
-            return to_json(self.values[need])
+            return _digestible(need, self.values[need])
         return self.intake.live.__pydantic_serializer__.to_json(self.intake.live, include={need})
 
     def _fail(self, kind: str, step: str, error: dict[str, Any]) -> None:
         self.result.decision = None
         if self.result.failure is None:
             self.result.failure = Failure(kind, step, error)
+
+
+def _digestible(name: str, value: Any) -> bytes:
+    """What logic passed to a task, as text that is equal for equal values, in any process."""
+    try:
+        if isinstance(value, (set, frozenset)):
+            raise TypeError("a set has no order")
+        return canonical(to_jsonable_python(value)).encode()
+    except (PydanticSerializationError, TypeError, ValueError) as error:
+        raise NotRecordable(f"argument {name!r} of a task cannot be written as JSON: {error}") from error

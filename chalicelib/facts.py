@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -39,17 +40,28 @@ class Codec:
         self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
         self._expected = describe(annotation)
 
+    def settle(self, value: Any) -> tuple[str, Any]:
+        """The value as it is recorded, and as it is read back: what its annotation does not know is gone."""
+        decoded = self.decode(self.encode(value))
+        return self.encode(decoded), decoded
+
     def encode(self, value: Any) -> str:
         """The value as JSON text: finite numbers, no NUL, no lone surrogate."""
+        if isinstance(value, Iterator):
+            raise NotRecordable("the result is an iterator, which can be read only once; make it a list")
         try:
             data = self._adapter.dump_json(value, by_alias=True, warnings=False)
         except (PydanticSerializationError, RecursionError) as error:
             raise NotRecordable(f"the result cannot be written as JSON: {error}") from error
-        if b"null" in data and (pointer := find(value, not_finite)) is not None:
-            raise NotRecordable(f"a number is not finite at {pointer or 'the top'}")
-        if b"\\u0000" in data and (pointer := find(value, has_nul)) is not None:
-            raise NotRecordable(f"a text holds a NUL character at {pointer or 'the top'}")
+        if suspicious(data.decode()):
+            self._look_closer(value)
         return data.decode()
+
+    def _look_closer(self, value: Any) -> None:
+        if not all_finite(self._adapter.dump_python(value, warnings=False)):
+            raise NotRecordable(f"a number is not finite at {find(value, not_finite) or 'the top'}")
+        if (pointer := find(value, has_nul)) is not None:
+            raise NotRecordable(f"a text holds a NUL character at {pointer or 'the top'}")
 
     def decode(self, text: str) -> Any:
         """The value that ``text`` stands for, a fresh one each time."""
@@ -69,6 +81,26 @@ def canonical(value: Any) -> str:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+
+
+# What a number that is not finite, or a NUL, may have been written as: rare enough to look closer then.
+_SUSPECT = re.compile(r'[:\[,](?:null|NaN|-?Infinity)|"-?(?:nan|NaN|inf|Infinity)":|^(?:null|NaN|-?Inf)|\\u0000')
+
+
+def suspicious(text: str) -> bool:
+    """Whether JSON that pydantic wrote may stand for something that JSON cannot say."""
+    return _SUSPECT.search(text) is not None
+
+
+def all_finite(value: Any) -> bool:
+    """Whether no number in plain Python data is NaN or infinite: at the speed of the JSON encoder."""
+    try:
+        json.dumps(value, allow_nan=False, skipkeys=True, default=lambda other: getattr(other, "__dict__", None))
+    except ValueError:
+        return False
+    except RecursionError:
+        return find(value, not_finite) is None
+    return True
 
 
 def not_finite(value: Any) -> bool:

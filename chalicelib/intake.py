@@ -17,21 +17,22 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from chalicelib.errors import Invalid, Malformed
-from chalicelib.facts import escape, find, has_nul, has_surrogate, not_finite
+from chalicelib.errors import ContractError, Fault, Invalid, Malformed
+from chalicelib.facts import all_finite, escape, find, has_nul, has_surrogate, not_finite, suspicious
 from chalicelib.photo import Photo, PhotoPolicy
 from chalicelib.run import Intake
 
 MAX_ERRORS = 50  # problems that one answer lists
+MAX_VALUES = 500_000  # reading more, or refusing each, would keep every other request waiting
 COUNTABLE = 10_000  # with more, making the list would keep every other request waiting
-# What may stand for a number that is not finite, or for a NUL: rare enough to look closer then.
-SUSPECT = re.compile(r"null|[nN]a[nN]|[iI]nf|\\u0000")
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
 
 def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Intake:
     """The request in ``body``. Raises Malformed (400) or Invalid (422)."""
     text = _decode(body)
+    if text.count(",") > MAX_VALUES:
+        raise Invalid([{"pointer": "", "detail": f"the request has over {MAX_VALUES} values"}])
     try:
         request = model.model_validate_json(text, strict=True, context=policy, **_extra(model))
     except ValidationError as error:
@@ -45,11 +46,20 @@ def seal(request: BaseModel, text: str = "") -> Intake:
     ``text`` is what the request was read from: problems are pointed out in it.
     """
     record = request.model_dump_json(round_trip=True, warnings=False)
-    if SUSPECT.search(record):
-        for test, what in ((not_finite, "the number is not finite"), (has_nul, "the text holds a NUL character")):
-            if find(request, test) is not None:
-                raise Invalid([{"pointer": _pointer(request, text, test), "detail": what}])
-    return Intake(request, unseal(type(request), record) if has_photo(type(request)) else request, record)
+    if suspicious(record):
+        _look_closer(request, text)
+    sealed = unseal(type(request), record)
+    if sealed.model_dump_json(round_trip=True, warnings=False) != record:
+        fault = "reading the record of a request gives another request: a validator changes what it is given twice"
+        raise ContractError(type(request).__name__, [Fault("request-record", fault)])
+    return Intake(request, sealed, record)
+
+
+def _look_closer(request: BaseModel, text: str) -> None:
+    if not all_finite(request.model_dump(round_trip=True, warnings=False)):
+        raise Invalid([{"pointer": _pointer(request, text, not_finite), "detail": "the number is not finite"}])
+    if find(request, has_nul) is not None:
+        raise Invalid([{"pointer": _pointer(request, text, has_nul), "detail": "the text holds a NUL character"}])
 
 
 def _pointer(request: BaseModel, text: str, test: Callable[[Any], bool]) -> str:
@@ -67,17 +77,12 @@ def unseal(model: type[BaseModel], record: str) -> BaseModel:
     return model.model_validate_json(record, context="recorded", by_name=True, by_alias=False)
 
 
-@lru_cache(maxsize=256)
-def has_photo(model: type[BaseModel]) -> bool:
-    return any(found is Photo for found in mentioned(model))
-
-
-def mentioned(annotation: Any, seen: set[int] | None = None) -> Iterator[Any]:
+def mentioned(annotation: Any, seen: dict[int, Any] | None = None) -> Iterator[Any]:
     """Every type that an annotation mentions, at any depth; each model once."""
-    seen = set() if seen is None else seen
+    seen = {} if seen is None else seen
     if id(annotation) in seen:
         return
-    seen.add(id(annotation))
+    seen[id(annotation)] = annotation  # kept, so that its id stays its own
     yield annotation
     for part in (*typing.get_args(annotation), *_field_types(annotation)):
         yield from mentioned(part, seen)

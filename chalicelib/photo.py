@@ -13,13 +13,16 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 FORMATS = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}  # Pillow's name -> ours
+# Each scan of a progressive JPEG goes over the whole picture: a small file could take hours. Encoders make ten.
+SCAN, MAX_SCANS = b"\xff\xda", 100
+_decoding = BoundedSemaphore(2)  # pictures decoded at once: their pixels are most of the memory a request takes
 RECORD_FIELDS = frozenset({"digest", "format", "size", "width", "height"})
 
 
@@ -28,7 +31,7 @@ class PhotoPolicy:
     """What photos are accepted: limits before decoding, and where samples lie (None: refused)."""
 
     max_bytes: int = 10 * 1024 * 1024
-    max_pixels: int = 40_000_000
+    max_pixels: int = 25_000_000  # a decoded pixel takes 3 or 4 bytes
     samples: Path | None = None
 
 
@@ -113,7 +116,8 @@ class _Pixels:
     def rgb(self) -> Any:
         with self._lock:
             if self._picture.mode != "RGB":
-                self._picture = _flatten(self._picture)
+                with _decoding:
+                    self._picture = _flatten(self._picture)
             return self._picture
 
 
@@ -124,8 +128,9 @@ def _flatten(picture: Any) -> Any:
     if picture.mode not in ("RGBA", "LA", "PA") and "transparency" not in picture.info:
         return picture.convert("RGB")
     picture = picture.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+    flat = Image.new("RGB", picture.size, "white")
+    flat.paste(picture, mask=picture.getchannel("A"))
+    return flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,8 @@ def _decode(data: bytes, max_pixels: int) -> _Decoded:
     """Decode fully; content decides the format. The pixel limit is read from the header first."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    if data.startswith(b"\xff\xd8") and data.count(SCAN) > MAX_SCANS:
+        raise _refused("photo_decode", f"the picture has over {MAX_SCANS} scans")
     try:
         picture: Any = Image.open(io.BytesIO(data), formats=list(FORMATS))
     except UnidentifiedImageError:
@@ -151,9 +158,10 @@ def _decode(data: bytes, max_pixels: int) -> _Decoded:
     if width * height > max_pixels:
         raise _refused("photo_pixels", f"the photo has {width} x {height} pixels; the limit is {max_pixels} in all")
     try:
-        picture.load()
-        format_name = picture.format
-        picture = ImageOps.exif_transpose(picture)
+        with _decoding:
+            picture.load()
+            format_name = picture.format
+            ImageOps.exif_transpose(picture, in_place=True)
     except Exception as error:
         raise _refused("photo_decode", f"the picture is cut off or damaged ({type(error).__name__})") from None
     return _Decoded(picture, str(format_name), picture.size)

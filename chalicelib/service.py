@@ -81,27 +81,29 @@ class Service:
         if row is None or not may(client, row["use_case"]):
             raise NotFound(f"there is no decision {decision_id!r}")
         if not with_trace:
-            return envelope(self._discreet(row, "failure"))
-        results = [self._discreet(result, "error") for result in self.store().results(decision_id)]
-        traced = trace.build(row, results, self._version(row["use_case"], row["version"]))
-        return envelope(self._discreet(row, "failure"), trace=traced)
+            return envelope(self._discreet(row))
+        version = self._version(row["use_case"], row["version"])
+        traced = trace.build(row, self.store().results(decision_id), version, self.settings.stage == LOCAL)
+        return envelope(self._discreet(row), trace=traced)
 
-    def _discreet(self, row: dict[str, Any], column: str) -> dict[str, Any]:
+    def _discreet(self, row: dict[str, Any]) -> dict[str, Any]:
         """What an exception said may name people, addresses or secrets: it is for the log and the store."""
-        if self.settings.stage == LOCAL or not row[column]:
+        if self.settings.stage == LOCAL or not row["failure"]:
             return row
-        content = json.loads(row[column])
-        content.pop("message", None)
-        content.get("error", {}).pop("message", None) if column == "failure" else None
-        return {**row, column: canonical(content)}
+        failure = json.loads(row["failure"])
+        failure["error"].pop("message", None)
+        return {**row, "failure": canonical(failure)}
 
     def use_cases(self, client: ApiKey) -> list[dict[str, Any]]:
         """What this client may call: title, description, parameters in force, steps, version."""
         return [self._describe(name) for name in sorted(self.manifest.use_cases) if may(client, name)]
 
     def ready(self) -> None:
-        """Raises Unavailable when a request could not be served now."""
+        """Raises Unavailable when a request could not be served now; what a use case raises when loaded."""
+        self.engine.check()
         self.store().ping()
+        for name in self.manifest.use_cases:
+            self._load(name)
 
     def use_case(self, client: ApiKey, name: str) -> UseCase:
         """The loaded use case. Raises NotFound when there is none, or not for this client."""

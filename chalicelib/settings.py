@@ -105,6 +105,8 @@ def check_stage(content: Any, use_cases: Collection[str], providers: Collection[
     problems += _check_mapping(content, "providers", lambda name, entry: _check_provider(name, entry, providers))
     problems += _check_mapping(content, "use_cases", lambda name, entry: _check_use_case(name, entry, use_cases))
     problems += _check_mapping(content, "photos", _check_photo_limit)
+    names = [snake(str(name)) for name in content.get("use_cases") or {}]
+    problems += [f"use_cases.{name}: named twice" for name in sorted(set(names)) if names.count(name) > 1]
     deadline = content.get("deadline", 25)
     if not isinstance(deadline, (int, float)) or isinstance(deadline, bool) or not 0 < deadline <= 900:
         problems.append(f"deadline: {deadline!r} is not a number of seconds between 0 and 900")
@@ -176,7 +178,10 @@ def _api_keys(text: str | None, stage: str, problems: list[str]) -> tuple[ApiKey
     if not isinstance(entries, dict) or not entries:
         problems.append('ARTEMIS_API_KEYS is not JSON of the form {"client": {"sha256": …, "use_cases": […]}}')
         return ()
-    return tuple(key for name, entry in entries.items() if (key := _api_key(name, entry, problems)))
+    keys = tuple(key for name, entry in entries.items() if (key := _api_key(name, entry, problems)))
+    if len({key.sha256 for key in keys}) < len(keys):
+        problems.append("ARTEMIS_API_KEYS: two clients have the same key; give each its own")
+    return keys
 
 
 def _api_key(client: str, entry: Any, problems: list[str]) -> ApiKey | None:
@@ -184,6 +189,8 @@ def _api_key(client: str, entry: Any, problems: list[str]) -> ApiKey | None:
     names = entry.get("use_cases") if isinstance(entry, dict) else None
     if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
         problems.append(f"ARTEMIS_API_KEYS: client {client!r} needs sha256: 64 lower-case hex digits")
+    elif entry.keys() - {"sha256", "use_cases"}:
+        problems.append(f"ARTEMIS_API_KEYS: client {client!r} has more than sha256 and use_cases")
     elif not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         problems.append(f'ARTEMIS_API_KEYS: client {client!r} needs use_cases: a list of names, or ["*"]')
     else:

@@ -19,8 +19,13 @@ from chalicelib.failures import describe_error
 from chalicelib.usecase import UseCase
 
 
-def build(row: dict[str, Any], results: list[dict[str, Any]], usecase: UseCase | None) -> dict[str, Any]:
-    """The trace of a stored decision; ``usecase`` is the version that decided, or None."""
+def build(
+    row: dict[str, Any], results: list[dict[str, Any]], usecase: UseCase | None, messages: bool
+) -> dict[str, Any]:
+    """The trace of a stored decision.
+
+    ``usecase`` is the version that decided, or None; ``messages``: show what exceptions said.
+    """
     facts = {result["task"]: result for result in results}
     timings = json.loads(row["timings"])
     steps = [_fact(facts[name], timings) for name in sorted(facts, key=lambda name: facts[name]["started_ms"])]
@@ -34,6 +39,9 @@ def build(row: dict[str, Any], results: list[dict[str, Any]], usecase: UseCase |
     }
     if usecase is not None:
         trace["parameters"] = usecase.parameters
+    for step in steps:
+        if step.get("error") and not messages:
+            step["error"].pop("message", None)
     return trace
 
 

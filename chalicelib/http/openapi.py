@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from chalicelib import __version__
@@ -51,6 +52,8 @@ ERRORS = {
     "400": "the body is not a JSON text",
     "401": "no valid API key",
     "404": "there is no such thing, or not for this client",
+    "405": "this method is not offered here",
+    "408": "the body stopped coming",
     "413": "the body is too large",
     "415": "the body is not application/json",
     "422": "the request is not valid; each problem has a JSON pointer",
@@ -61,14 +64,14 @@ ERRORS = {
 }
 
 
-def document(manifest: Manifest, client: ApiKey) -> dict[str, Any]:
-    """The OpenAPI document of what this client may call."""
+def document(manifest: Manifest, client: ApiKey, samples: bool = True) -> dict[str, Any]:
+    """The OpenAPI document of what this client may call. ``samples``: photos by name are accepted."""
     schemas: dict[str, Any] = {"Problem": PROBLEM}
     paths: dict[str, Any] = {}
     names = [name for name in sorted(manifest.use_cases) if may(client, name)]
     for name in names:
-        paths[f"/v1/use-cases/{kebab(name)}/decisions"] = _decide(name, manifest.use_cases[name], schemas)
-    schemas["StoredDecision"] = {"anyOf": [_ref(f"{_camel(name)}Envelope") for name in names]} if names else {}
+        paths[f"/v1/use-cases/{kebab(name)}/decisions"] = _decide(name, manifest.use_cases[name], schemas, samples)
+    schemas["storedDecision"] = {"anyOf": [_ref(f"{_camel(name)}Envelope") for name in names]} if names else {}
     paths.update(_fixed_paths())
     return {
         "openapi": "3.1.0",
@@ -82,12 +85,11 @@ def document(manifest: Manifest, client: ApiKey) -> dict[str, Any]:
     }
 
 
-def _decide(name: str, entry: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    camel = _camel(name)
-    request, decision = f"{camel}Request", f"{camel}Decision"
-    _add(schemas, request, entry["request"])
+def _decide(name: str, entry: dict[str, Any], schemas: dict[str, Any], samples: bool) -> dict[str, Any]:
+    request, decision, envelope = f"{_camel(name)}Request", f"{_camel(name)}Decision", f"{_camel(name)}Envelope"
+    _add(schemas, request, entry["request"] if samples else _without_samples(entry["request"]))
     _add(schemas, decision, entry["decision"])
-    schemas[f"{camel}Envelope"] = _envelope(name, decision)
+    schemas[envelope] = _envelope(name, decision)
     return {
         "post": {
             "operationId": f"decide_{name}",
@@ -95,7 +97,7 @@ def _decide(name: str, entry: dict[str, Any], schemas: dict[str, Any]) -> dict[s
             "description": entry["description"],
             "tags": ["decisions"],
             "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(request)}}},
-            "responses": {"200": _json("decided", _ref(f"{camel}Envelope")), **_problems(*ERRORS)},
+            "responses": {"200": _json("decided", _ref(envelope)), **_problems(*ERRORS)},
         }
     }
 
@@ -136,7 +138,7 @@ def _fixed_paths() -> dict[str, Any]:
             "get": _get(
                 "get_decision",
                 "A stored decision",
-                _ref("StoredDecision"),
+                _ref("storedDecision"),
                 [decision_id, trace],
                 "401",
                 "404",
@@ -185,4 +187,23 @@ def _ref(name: str) -> dict[str, str]:
 
 
 def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
+    """A use case's name as it stands in components: another name, another word."""
+    return re.sub(r"(?:^|_)([a-z])", lambda found: found[1].upper(), name)
+
+
+def _without_samples(schema: Any) -> Any:
+    """A schema without photos by name, and without the examples that use them."""
+    if isinstance(schema, list):
+        return [_without_samples(item) for item in schema if not _by_sample(item)]
+    if not isinstance(schema, dict):
+        return schema
+    cleaned = {key: _without_samples(value) for key, value in schema.items()}
+    return {key: value for key, value in cleaned.items() if key != "examples" or value}
+
+
+def _by_sample(item: Any) -> bool:
+    """One way to give a photo, or an example request, that names a sample."""
+    if not isinstance(item, dict):
+        return False
+    values = [item.get("properties"), *item.values()]
+    return any(isinstance(value, dict) and value.keys() == {"sample"} for value in values)

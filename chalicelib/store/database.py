@@ -23,11 +23,18 @@ def open_engine(url: str) -> Engine:
         _make_folder(parsed)
         engine = create_engine(parsed, pool_size=16, max_overflow=16, pool_reset_on_return=None)
     except (ArgumentError, NoSuchModuleError, ImportError, OSError, TypeError, ValueError) as error:
-        raise SettingsError([f"ARTEMIS_DATABASE_URL cannot be used: {type(error).__name__}"]) from error
+        raise SettingsError(
+            [f"ARTEMIS_DATABASE_URL cannot be used: {type(error).__name__}{_missing(error)}"]
+        ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def _missing(error: Exception) -> str:
+    """The module that is not installed, if that is it; never the URL, which may hold a password."""
+    return f" ({error.name} is not installed)" if isinstance(error, ModuleNotFoundError) else ""
 
 
 def _make_folder(url: URL) -> None:
