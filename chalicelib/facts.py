@@ -175,6 +175,8 @@ def unrecordable(annotation: Any) -> str | None:
         return unrecordable(arguments[0])
     if origin in (list, tuple, typing.Union, types.UnionType):
         return _first(unrecordable(argument) for argument in arguments if argument is not ...)
+    if origin is dict and (reason := _unrecordable_key(arguments[0])):
+        return reason
     if origin is dict:
         return _first(unrecordable(argument) for argument in arguments if argument is not Any)
     return _unrecordable_class(annotation)
@@ -184,14 +186,35 @@ def _first(reasons: Iterator[str | None]) -> str | None:
     return next((reason for reason in reasons if reason), None)
 
 
+def _unrecordable_key(annotation: Any) -> str | None:
+    """JSON has only texts for keys: what cannot be read back from one is no key."""
+    members = typing.get_args(annotation) if typing.get_origin(annotation) is Literal else ()
+    composite = typing.get_origin(annotation) in (tuple, list, dict)
+    if annotation in (None, type(None)) or composite or not all(isinstance(member, str) for member in members):
+        return f"a key of type {describe(annotation)} cannot be read back from JSON"
+    return None
+
+
 def _unrecordable_class(annotation: Any) -> str | None:
     from chalicelib.photo import Photo
 
     if annotation is Photo:
         return "a Photo is not a result; return what was found in it"
     model = getattr(annotation, "__origin__", annotation)  # a generic model's class
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return _first(_unrecordable_field(model, name, info) for name, info in model.model_fields.items())
     if isinstance(model, type) and (
-        issubclass(model, (BaseModel, enum.Enum)) or dataclasses.is_dataclass(model) or is_typeddict(model)
+        issubclass(model, enum.Enum) or dataclasses.is_dataclass(model) or is_typeddict(model)
     ):
         return None
     return f"{describe(annotation)} cannot be written as JSON and read back"
+
+
+def _unrecordable_field(model: type[BaseModel], name: str, info: Any) -> str | None:
+    from chalicelib.photo import Photo
+
+    if info.exclude:
+        return f"{model.__name__}.{name} has exclude=True, so a record would lack it"
+    if Photo in (info.annotation, *typing.get_args(info.annotation)):
+        return f"{model.__name__}.{name} is a Photo, which is not a result; return what was found in it"
+    return None

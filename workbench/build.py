@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench import stages
 from workbench.cache import Cache
-from workbench.files import digest, digest_of, is_owned, write
+from workbench.files import digest, digest_of, forget_bytecode, is_owned, write
 from workbench.find import Found, find
 from workbench.make import Ingredients, Made, make_all
 from workbench.problems import Problem
@@ -77,6 +77,7 @@ class _Build:
         folder.mkdir(parents=True, exist_ok=True)
         for name, code in self.modules.items():
             write(folder / f"{name}.py", code.encode())
+            forget_bytecode(folder / f"{name}.py")
         write(folder / "manifest.json", self.manifest)
         for path in self.orphans:
             path.unlink()

@@ -30,6 +30,12 @@ def is_owned(path: Path) -> bool:
         return False
 
 
+def forget_bytecode(module: Path) -> None:
+    """Python tells whether byte code is stale by seconds and size: two builds within one may look the same."""
+    for path in (module.parent / "__pycache__").glob(f"{module.stem}.*.pyc"):
+        path.unlink(missing_ok=True)
+
+
 def write(path: Path, data: bytes) -> None:
     """Atomically, and only what differs: a reader sees the old file or the new one."""
     if digest_of(path) == digest(data):
