@@ -18,12 +18,12 @@ from time import perf_counter
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from chalicelib.errors import Unavailable
-from chalicelib.facts import NotRecordable, canonical
+from chalicelib.facts import NotRecordable
 from chalicelib.failures import describe_error, late
 from chalicelib.graph import Step
+from chalicelib.keys import digestible
 from chalicelib.models import Models
 from chalicelib.run import Fact, Failure, Intake, Run
 from chalicelib.usecase import UseCase
@@ -243,20 +243,10 @@ class _Execution:
         if need in self.texts:
             return self.texts[need].encode()
         if need in self.values:
-            return _digestible(need, self.values[need])
+            return digestible(need, self.values[need])
         return self.intake.live.__pydantic_serializer__.to_json(self.intake.live, include={need})
 
     def _fail(self, kind: str, step: str, error: dict[str, Any]) -> None:
         self.result.decision = None
         if self.result.failure is None:
             self.result.failure = Failure(kind, step, error)
-
-
-def _digestible(name: str, value: Any) -> bytes:
-    """What logic passed to a task, as text that is equal for equal values, in any process."""
-    try:
-        if isinstance(value, (set, frozenset)):
-            raise TypeError("a set has no order")
-        return canonical(to_jsonable_python(value)).encode()
-    except (PydanticSerializationError, TypeError, ValueError) as error:
-        raise NotRecordable(f"argument {name!r} of a task cannot be written as JSON: {error}") from error

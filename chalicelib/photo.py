@@ -10,19 +10,16 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
-FORMATS = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}  # Pillow's name -> ours
-# Each scan of a progressive JPEG goes over the whole picture: a small file could take hours. Encoders make ten.
-SCAN, MAX_SCANS = b"\xff\xda", 100
-_decoding = BoundedSemaphore(2)  # pictures decoded at once: their pixels are most of the memory a request takes
+from chalicelib.decode import FORMATS, decode, flatten, refused
+
 RECORD_FIELDS = frozenset({"digest", "format", "size", "width", "height"})
 
 
@@ -63,8 +60,8 @@ class Photo:
         """Check and describe an encoded picture. Raises PydanticCustomError when it is refused."""
         policy = policy or PhotoPolicy()
         if len(data) > policy.max_bytes:
-            raise _refused("photo_bytes", f"the photo has {len(data)} bytes; the limit is {policy.max_bytes}")
-        image = _decode(data, policy.max_pixels)
+            raise refused("photo_bytes", f"the photo has {len(data)} bytes; the limit is {policy.max_bytes}")
+        image = decode(data, policy.max_pixels)
         width, height = image.size
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
         return cls(digest, FORMATS[image.format_name], len(data), width, height, _Pixels(data, image.picture))
@@ -116,55 +113,8 @@ class _Pixels:
     def rgb(self) -> Any:
         with self._lock:
             if self._picture.mode != "RGB":
-                with _decoding:
-                    self._picture = _flatten(self._picture)
+                self._picture = flatten(self._picture)
             return self._picture
-
-
-def _flatten(picture: Any) -> Any:
-    """RGB, transparent parts over white, as a browser shows them."""
-    from PIL import Image
-
-    if picture.mode not in ("RGBA", "LA", "PA") and "transparency" not in picture.info:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    flat = Image.new("RGB", picture.size, "white")
-    flat.paste(picture, mask=picture.getchannel("A"))
-    return flat
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    picture: Any
-    format_name: str
-    size: tuple[int, int]
-
-
-def _decode(data: bytes, max_pixels: int) -> _Decoded:
-    """Decode fully; content decides the format. The pixel limit is read from the header first."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    if data.startswith(b"\xff\xd8") and data.count(SCAN) > MAX_SCANS:
-        raise _refused("photo_decode", f"the picture has over {MAX_SCANS} scans")
-    try:
-        picture: Any = Image.open(io.BytesIO(data), formats=list(FORMATS))
-    except UnidentifiedImageError:
-        raise _refused("photo_format", "not a JPEG, PNG or WebP picture") from None
-    except Image.DecompressionBombError:
-        raise _refused("photo_pixels", f"the photo has too many pixels; the limit is {max_pixels} in all") from None
-    except Exception as error:  # Pillow raises many kinds on hostile headers
-        raise _refused("photo_decode", f"the picture cannot be decoded ({type(error).__name__})") from None
-    width, height = picture.size
-    if width * height > max_pixels:
-        raise _refused("photo_pixels", f"the photo has {width} x {height} pixels; the limit is {max_pixels} in all")
-    try:
-        with _decoding:
-            picture.load()
-            format_name = picture.format
-            ImageOps.exif_transpose(picture, in_place=True)
-    except Exception as error:
-        raise _refused("photo_decode", f"the picture is cut off or damaged ({type(error).__name__})") from None
-    return _Decoded(picture, str(format_name), picture.size)
 
 
 def _validate(value: Any, info: ValidationInfo) -> Photo:
@@ -176,52 +126,48 @@ def _validate(value: Any, info: ValidationInfo) -> Photo:
         return _from_record(value)
     policy = context if isinstance(context, PhotoPolicy) else PhotoPolicy(samples=find_samples())
     if not isinstance(value, dict) or len(value) != 1:
-        raise _refused("photo_source", 'give an object with exactly one of "base64", "sample"')
+        raise refused("photo_source", 'give an object with exactly one of "base64", "sample"')
     ((source, content),) = value.items()
     if source not in SOURCES:
-        raise _refused("photo_source", f'"{source}" is no source of a photo here; use one of "base64", "sample"')
+        raise refused("photo_source", f'"{source}" is no source of a photo here; use one of "base64", "sample"')
     if not isinstance(content, str):
-        raise _refused("photo_source", f'"{source}" must be a string')
+        raise refused("photo_source", f'"{source}" must be a string')
     return SOURCES[source](content, policy)
 
 
 def _from_record(value: Any) -> Photo:
     if not isinstance(value, dict) or value.keys() != RECORD_FIELDS:
-        raise _refused("photo_record", "not a recorded photo")
+        raise refused("photo_record", "not a recorded photo")
     return Photo(**value)
 
 
 def _base64(content: str, policy: PhotoPolicy) -> Photo:
     if len(content) // 4 * 3 > policy.max_bytes + 2:
-        raise _refused("photo_bytes", f"the photo has over {policy.max_bytes} bytes, which is the limit")
+        raise refused("photo_bytes", f"the photo has over {policy.max_bytes} bytes, which is the limit")
     try:
         data = base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError):
-        raise _refused("photo_base64", "not base64 (RFC 4648, with padding)") from None
+        raise refused("photo_base64", "not base64 (RFC 4648, with padding)") from None
     return Photo.from_bytes(data, policy)
 
 
 def _sample(name: str, policy: PhotoPolicy) -> Photo:
     if policy.samples is None:
-        raise _refused("photo_source", '"sample" works on the local stage only')
+        raise refused("photo_source", '"sample" works on the local stage only')
     try:
         if Path(name).name != name:
             raise FileNotFoundError(name)
         data = (policy.samples / name).read_bytes()
     except (OSError, ValueError):  # not there, a folder, a name no file can have
-        raise _refused("photo_sample", f"no sample is named {name[:100]!r}; see usecases/samples") from None
+        raise refused("photo_sample", f"no sample is named {name[:100]!r}; see usecases/samples") from None
     return Photo.from_bytes(data, policy)
 
 
 def _s3(content: str, policy: PhotoPolicy) -> Photo:
-    raise _refused("photo_source", '"s3" is refused: this stage allows no bucket')
+    raise refused("photo_source", '"s3" is refused: this stage allows no bucket')
 
 
 SOURCES = {"base64": _base64, "sample": _sample, "s3": _s3}
-
-
-def _refused(kind: str, message: str) -> PydanticCustomError:
-    return PydanticCustomError(kind, message)
 
 
 def _one_of(name: str, **schema: Any) -> dict[str, Any]:

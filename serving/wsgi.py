@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from http.client import responses
@@ -18,13 +18,14 @@ from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl, quote
 from uuid import uuid4
-from wsgiref.types import InputStream, StartResponse, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from chalice.app import Chalice
 
-from chalicelib.errors import NotFound, ServiceError, SettingsError, TooLarge
+from chalicelib.errors import NotFound, ServiceError, SettingsError
 from chalicelib.http.problems import from_error, problem
 from chalicelib.http.threads import ThreadLocalChalice
+from serving.body import as_text, read_body
 
 MAX_BODY = 32 * 1024 * 1024  # bytes
 
@@ -37,14 +38,6 @@ _PATH_SAFE = "/:@!$&'()*+,;=~"
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _NOT_THE_APPS = {"content-length", "connection", "transfer-encoding"}  # ours to set, or the server's
-
-
-class Unreadable(ServiceError):
-    """The request does not arrive as a whole."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status, self.code, self.title = status, code, "The request cannot be read"
 
 
 class WsgiAdapter:
@@ -85,7 +78,7 @@ class WsgiAdapter:
         method = environ["REQUEST_METHOD"]
         if method == "HEAD" and resource in self._head_as_get:
             method = "GET"
-        body, is_base64 = _as_text(_read_body(environ, self._max_body))
+        body, is_base64 = as_text(read_body(environ, self._max_body))
         headers, query = _headers(environ), _query(environ.get("QUERY_STRING", ""))
         return {
             "resource": resource,
@@ -191,47 +184,6 @@ def _query(text: str) -> dict[str, list[str]] | None:
     for name, value in parse_qsl(text, keep_blank_values=True, errors="replace"):
         query.setdefault(name, []).append(value)
     return query or None
-
-
-def _read_body(environ: WSGIEnvironment, limit: int) -> bytes:
-    chunked = "HTTP_TRANSFER_ENCODING" in environ
-    if chunked and not environ.get("wsgi.input_terminated"):
-        raise Unreadable(411, "length-required", "A Content-Length is needed.")
-    declared = 0 if chunked else _declared_size(environ)
-    body = b""
-    if chunked or 0 < declared <= limit:  # a body that says it is too large is not read at all
-        body = _read(environ["wsgi.input"], limit + 1 if chunked else declared)
-    if max(declared, len(body)) > limit:
-        raise TooLarge(f"A body may have {limit} bytes at most.")
-    if len(body) < declared:
-        raise Unreadable(400, "bad-request", "The body is shorter than its Content-Length.")
-    return body
-
-
-def _declared_size(environ: WSGIEnvironment) -> int:
-    declared = environ.get("CONTENT_LENGTH") or "0"
-    if declared.isascii() and declared.isdigit() and len(declared) < 20:
-        return int(declared)
-    raise Unreadable(400, "bad-request", "Content-Length is not a number of bytes.")
-
-
-def _read(stream: InputStream, size: int) -> bytes:
-    try:
-        return stream.read(size)
-    except (BlockingIOError, TimeoutError):
-        raise Unreadable(408, "request-timeout", "The body did not arrive in time.") from None
-    except Exception:  # each server has its own errors for a malformed chunk
-        raise Unreadable(400, "bad-request", "The body is cut off or wrongly chunked.") from None
-
-
-def _as_text(body: bytes) -> tuple[str | None, bool]:
-    """An event's ``body`` and ``isBase64Encoded``."""
-    if not body:
-        return None, False
-    try:
-        return body.decode(), False
-    except UnicodeDecodeError:
-        return b64encode(body).decode("ascii"), True
 
 
 def _to_wsgi(answer: Event) -> tuple[str, Headers, bytes]:

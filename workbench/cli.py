@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from chalicelib import __version__
+from chalicelib.warmup import without_collector
 
 if TYPE_CHECKING:
     from chalice.app import Chalice
@@ -44,7 +42,7 @@ class CannotRun(click.ClickException):
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 def build(check: bool, form: str) -> None:
     """Build every notebook of usecases/ into chalicelib/usecases/."""
-    with _without_collection():
+    with without_collector():  # nearly all that a build makes stays until it ends
         report = _build(check)
     if form == "json":
         from workbench.report import as_json
@@ -72,18 +70,6 @@ def _build(check: bool) -> Report:
         raise CannotRun(f"a file cannot be read or written: {error.strerror}{where}") from None
     except Died as error:
         raise CannotRun(str(error)) from None
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """No garbage collection: nearly all that a build makes stays until it ends."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @main.command()
