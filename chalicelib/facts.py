@@ -42,20 +42,22 @@ class Codec:
 
     def settle(self, value: Any) -> tuple[str, Any]:
         """The value as it is recorded, and as it is read back: what its annotation does not know is gone."""
-        decoded = self.decode(self.encode(value))
-        return self.encode(decoded), decoded
+        text = self.encode(value)
+        decoded = self.decode(text)
+        return (text if type(decoded) in SCALARS else self.encode(decoded)), decoded
 
     def encode(self, value: Any) -> str:
         """The value as JSON text: finite numbers, no NUL, no lone surrogate."""
-        if isinstance(value, Iterator):
+        if hasattr(value, "__next__"):
             raise NotRecordable("the result is an iterator, which can be read only once; make it a list")
         try:
             data = self._adapter.dump_json(value, by_alias=True, warnings=False)
         except (PydanticSerializationError, RecursionError) as error:
             raise NotRecordable(f"the result cannot be written as JSON: {error}") from error
-        if suspicious(data.decode()):
+        text = data.decode()
+        if suspicious(text):
             self._look_closer(value)
-        return data.decode()
+        return text
 
     def _look_closer(self, value: Any) -> None:
         if not all_finite(self._adapter.dump_python(value, warnings=False)):

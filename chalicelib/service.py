@@ -71,6 +71,9 @@ class Service:
         timings = run.timings
         row["timings"] = canonical(timings)
         self.store().save(row, [_result_row(decision_id, fact, timings[fact.task]) for fact in run.facts])
+        for fact in run.facts:
+            if fact.fallback:
+                log.warning("decision %s: %s.%s fell back: %s", decision_id, usecase.name, fact.task, fact.error)
         if run.failure:
             raise _failed(decision_id, usecase, run.failure)
         return Decided(decision_id, envelope(row))

@@ -34,7 +34,7 @@ def build(
     trace = {
         "request": json.loads(row["request"]),
         "duration_ms": row["duration_ms"],
-        "logic": "recomputed" if usecase is not None else "another version is loaded",
+        "logic": _logic(row, steps) if usecase is not None else "another version is loaded",
         "steps": steps,
     }
     if usecase is not None:
@@ -43,6 +43,14 @@ def build(
         if step.get("error") and not messages:
             step["error"].pop("message", None)
     return trace
+
+
+def _logic(row: dict[str, Any], steps: list[dict[str, Any]]) -> str:
+    """Whether recomputing came to what was decided: logic that is not pure does not."""
+    decided = [step.get("result") for step in steps if step["kind"] == "decide"]
+    if row["decision"] is None or decided == [json.loads(row["decision"])]:
+        return "recomputed"
+    return "recomputed, but differs from what was decided: a step is not pure"
 
 
 def _in_order(

@@ -57,6 +57,7 @@ class _Build:
         self.modules: dict[str, str] = {}  # name -> code to write
         self.entries: dict[str, dict[str, Any]] = {}
         self.stages: dict[str, Any] = {}
+        self.bad_stages: set[str] = set()
         self.orphans: list[Path] = []
         self.manifest = b""
 
@@ -68,6 +69,7 @@ class _Build:
         self._read_stages(found.names)
         for made in make_all(self._changed(found), processes):
             self._take(made)
+        self.stages |= {name: self.old["stages"].get(name, {}) for name in self.bad_stages}
         self._find_orphans(found.names)
         self._render_manifest()
 
@@ -102,21 +104,27 @@ class _Build:
             else:
                 self._parse_stage(path, data, use_cases)
             if self.stages[name] != old.get(name):
-                self.report.changes[f"stage {name}"] = "built"
+                self.report.changes.setdefault(f"stage {name}", "built")
         for name in old.keys() - self.stages.keys():
             self.report.changes[f"stage {name}"] = "removed"
 
     def _parse_stage(self, path: Path, data: bytes, use_cases: set[str]) -> None:
-        """What is no YAML stays as it was; what is wrong is looked at again next time."""
         try:
             self.stages[path.stem] = stages.parse(data)
             problems = stages.check(self.stages[path.stem], use_cases)
         except ValueError as error:
-            self.stages[path.stem] = self.old["stages"].get(path.stem, {})
+            self.stages[path.stem] = {}
             problems = [f"not YAML: {error}"]
         for problem in problems:
-            self.cache.forget(f"stage {path.stem}")
             self._problem(self.project.relative(path), "stage-file", problem, "see docs/operations.md")
+        if problems:
+            self._keep_stage(path.stem)
+
+    def _keep_stage(self, name: str) -> None:
+        """A stage file that will not do stays as it was last built: a service that runs goes on running."""
+        self.cache.forget(f"stage {name}")
+        self.report.changes[f"stage {name}"] = "not built"
+        self.bad_stages.add(name)
 
     def _changed(self, found: Found) -> list[Ingredients]:
         """The use cases to make anew; the others keep their entries."""
@@ -146,6 +154,8 @@ class _Build:
 
     def _take(self, made: Made) -> None:
         self.report.problems += made.problems
+        for stage in made.bad_stages:
+            self._keep_stage(stage)
         if made.entry is None:
             self._keep(made.name)
             return

@@ -85,8 +85,13 @@ def serve(host: str, port: int, stage: str | None, workers: int, threads: int) -
         os.environ["ARTEMIS_STAGE"] = stage
     os.chdir(project.root)
     sys.path.insert(0, str(project.root))
+    from chalicelib.errors import SettingsError
     from serving.server import serve as run
 
+    try:
+        _app()  # before anything is announced
+    except SettingsError as error:
+        raise CannotRun(str(error)) from None
     run(_app, host=host, port=port, workers=workers, threads=threads, on_ready=_say_where)
 
 

@@ -116,7 +116,19 @@ def _results(usecase: UseCase, intake: Intake, result: Run) -> dict[str, str]:
     logic = recompute(usecase, intake.record, outputs, None)
     values = {task: json.loads(text) for task, text in outputs.items() if text is not None}
     values |= {step: found["result"] for step, found in logic.items() if "result" in found}
-    return {name: json.dumps(_rounded(value), ensure_ascii=False) for name, value in values.items()}
+    texts = {name: json.dumps(_rounded(value), ensure_ascii=False) for name, value in values.items()}
+    for fact in result.facts:
+        if fact.error:
+            texts[fact.task] = (
+                f"{texts[fact.task]} (fallback: {_said(fact.error)})" if fact.fallback else _said(fact.error)
+            )
+    if result.failure:
+        texts[result.failure.step] = f"failed: {_said(result.failure.error)}"
+    return texts
+
+
+def _said(error: dict[str, Any]) -> str:
+    return f"{error.get('type', error['error'])}: {error['message']}"
 
 
 def _rounded(value: Any) -> Any:

@@ -40,6 +40,12 @@ class Made:
     entry: dict[str, Any] | None = None
     problems: list[Problem] = field(default_factory=list)
 
+    @property
+    def bad_stages(self) -> list[str]:
+        """The stages whose overrides do not fit this use case."""
+        paths = {problem.notebook for problem in self.problems if problem.rule == "stage-parameters"}
+        return sorted(path.removeprefix("usecases/stages/").removesuffix(".yaml") for path in paths)
+
 
 def make_all(ingredients: list[Ingredients], processes: int) -> Iterable[Made]:
     """Make every use case, in order; in several processes where that is worth it and safe."""

@@ -34,19 +34,20 @@ PROBLEM = {
                 "required": ["pointer", "detail"],
             },
         },
-        "decision_id": {"type": "string", "format": "uuid"},
-        "error_id": {"type": "string"},
+        "decision_id": {"type": "string", "format": "uuid", "description": "of the decision recorded as failed"},
+        "step": {"type": "string", "description": "the step that failed, in this notebook, cell and line"},
+        "notebook": {"type": "string"},
+        "cell": {"type": "integer"},
+        "line": {"type": "integer"},
+        "error_id": {"type": "string", "description": "what to look for in the service's log"},
     },
     "required": ["type", "title", "status", "detail"],
 }
-DEGRADED = {
-    "type": "array",
-    "description": "tasks whose fallback was used, and why; empty when everything answered",
-    "items": {
-        "type": "object",
-        "properties": {"task": {"type": "string"}, "error": {"enum": ["timeout", "failed"]}},
-        "required": ["task", "error"],
-    },
+DEGRADATION = {
+    "type": "object",
+    "description": "a task whose fallback was used, and why",
+    "properties": {"task": {"type": "string"}, "error": {"enum": ["timeout", "failed"]}},
+    "required": ["task", "error"],
 }
 ERRORS = {
     "400": "the body is not a JSON text",
@@ -66,12 +67,13 @@ ERRORS = {
 
 def document(manifest: Manifest, client: ApiKey, samples: bool = True) -> dict[str, Any]:
     """The OpenAPI document of what this client may call. ``samples``: photos by name are accepted."""
-    schemas: dict[str, Any] = {"Problem": PROBLEM}
+    schemas: dict[str, Any] = {"Problem": PROBLEM, "Degradation": DEGRADATION}
     paths: dict[str, Any] = {}
     names = [name for name in sorted(manifest.use_cases) if may(client, name)]
     for name in names:
         paths[f"/v1/use-cases/{kebab(name)}/decisions"] = _decide(name, manifest.use_cases[name], schemas, samples)
-    schemas["storedDecision"] = {"anyOf": [_ref(f"{_camel(name)}Envelope") for name in names]} if names else {}
+    envelopes = [_ref(f"{_camel(name)}Envelope") for name in names]
+    schemas["StoredAnswer"] = {"anyOf": envelopes} if len(envelopes) > 1 else (envelopes or [{}])[0]
     paths.update(_fixed_paths())
     return {
         "openapi": "3.1.0",
@@ -111,7 +113,7 @@ def _envelope(name: str, decision: str) -> dict[str, Any]:
             "version": {"type": "string", "description": "which logic and parameters decided"},
             "status": {"enum": ["decided", "failed"]},
             "decision": {"anyOf": [_ref(decision), {"type": "null"}]},
-            "degraded": DEGRADED,
+            "degraded": {"type": "array", "items": _ref("Degradation")},  # empty when everything answered
             "created_at": {"type": "string", "format": "date-time"},
             "failure": {"type": "object", "description": "why there is no decision; failed ones only"},
             "trace": {"type": "object", "description": "every step; with include=trace"},
@@ -138,7 +140,7 @@ def _fixed_paths() -> dict[str, Any]:
             "get": _get(
                 "get_decision",
                 "A stored decision",
-                _ref("storedDecision"),
+                _ref("StoredAnswer"),
                 [decision_id, trace],
                 "401",
                 "404",

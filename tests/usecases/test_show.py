@@ -71,3 +71,9 @@ def test_a_failing_step_names_its_input_and_line(usecases: str) -> None:
 def test_run_raises_what_show_displays(usecases: str) -> None:
     with pytest.raises(CellExecutionError, match=r"DecisionFailed.*step-failed"):
         execute(CODE, BROKEN, 'run(Request(name="a"))', root=usecases)
+
+
+def test_a_fallback_is_shown_with_what_went_wrong(usecases: str) -> None:
+    broken = "@task(fallback=9)\ndef length(name) -> int:\n    raise RuntimeError('no answer')"
+    text = execute(CODE, broken, 'show(Request(name="a"))', root=usecases)[-1].outputs[0].data["text/plain"]
+    assert "length: 9 (fallback: RuntimeError: no answer)" in text

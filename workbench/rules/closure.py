@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from workbench.draft import Draft, Parsed
+from workbench.notebook import Cell
 from workbench.problems import Problem
 from workbench.rules.places import at_place, bound_names
 
+MANY = 3  # names of one unexported cell; with more, it is the tag that was forgotten
 DEEP = 20_000  # Python's own parser takes code that is nested deeper than its calls may be
 
 
@@ -20,14 +22,38 @@ def closure(draft: Draft) -> Iterator[Problem]:
     """Every name that exported code uses comes from an exported cell, an import or a parameter."""
     from pyflakes import messages
 
+    used: dict[int, list[tuple[str, Any]]] = {}  # unexported cell -> what exported ones use of it
     for message in _messages(draft):
         name = str(message.message_args[0]) if message.message_args else ""
         if isinstance(message, messages.ImportStarUsage) and not _is_unexported(draft, name):
             continue  # the star may bring it, and is reported itself
-        if isinstance(message, (messages.UndefinedName, messages.UndefinedLocal, messages.ImportStarUsage)):
-            is_local = isinstance(message, messages.UndefinedLocal)
-            text, hint = _explain_local(name) if is_local else _explain(draft, name, message.lineno)
-            yield at_place(draft, "closure", text, hint, message.lineno, message.col)
+        if isinstance(message, messages.UndefinedLocal):
+            yield at_place(draft, "closure", *_explain_local(name), message.lineno, message.col)
+        elif isinstance(message, (messages.UndefinedName, messages.ImportStarUsage)):
+            if _is_unexported(draft, name):
+                used.setdefault(_definer(draft, name).number, []).append((name, message))
+            else:
+                yield at_place(draft, "closure", *_explain(draft, name, message.lineno), message.lineno, message.col)
+    for number, uses in used.items():
+        yield from _explain_cell(draft, number, uses)
+
+
+def _explain_cell(draft: Draft, number: int, uses: list[tuple[str, Any]]) -> Iterator[Problem]:
+    """Each use of an unexported cell's names; of a forgotten cell of many, such as the imports, only the first."""
+    hint = f"tag cell {number} 'export', or move the definition to an exported cell"
+    names = sorted({name for name, _ in uses})
+    if len(names) > MANY:
+        text = f"{len(names)} names come from cell {number}, which is not exported: {', '.join(names)}"
+        first = min((message for _, message in uses), key=lambda message: (message.lineno, message.col))
+        yield at_place(draft, "closure", text, hint, first.lineno, first.col)
+        return
+    for name, message in uses:
+        text = f"{name!r} comes from cell {number}, which is not exported"
+        yield at_place(draft, "closure", text, hint, message.lineno, message.col)
+
+
+def _definer(draft: Draft, name: str) -> Cell:
+    return next(parsed.cell for parsed in draft.others if name in bound_names(parsed))
 
 
 def _messages(draft: Draft) -> list[Any]:
@@ -78,10 +104,6 @@ def _explain_local(name: str) -> tuple[str, str]:
 def _explain(draft: Draft, name: str, line: int) -> tuple[str, str]:
     if name in draft.bindings:
         return _explain_order(draft, name, line)
-    for parsed in draft.others:
-        if name in bound_names(parsed):
-            hint = f"tag cell {parsed.cell.number} 'export', or move the definition to an exported cell"
-            return f"{name!r} comes from cell {parsed.cell.number}, which is not exported", hint
     close = difflib.get_close_matches(name, draft.bindings, n=1)
     return f"{name!r} is not defined", f"did you mean {close[0]!r}?" if close else "define or import it"
 
