@@ -76,6 +76,8 @@ def openapi() -> Any:
 @app.route("/docs")
 @answers
 def documentation() -> Any:
+    if str(_request().context.get("path", "")).endswith("/"):  # its relative links would lead elsewhere
+        return Response("", status_code=308, headers={"Location": "../docs"})
     return docs.page()
 
 

@@ -91,14 +91,15 @@ def _decide(console: Console, url: str, photo: str, about: str) -> None:
 
 
 def _steps(steps: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for header in ("step", "kind", "result", "model"):
-        table.add_column(header, no_wrap=True, overflow="ellipsis")
-    table.add_column("ms", justify="right", no_wrap=True)
+    table = Table(box=None, header_style="dim", pad_edge=False, expand=True)
+    for header, width in (("step", 15), ("kind", 6)):
+        table.add_column(header, min_width=width, no_wrap=True)
+    table.add_column("result", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("model", min_width=19, no_wrap=True, overflow="ellipsis")
+    table.add_column("ms", min_width=6, justify="right", no_wrap=True)
     for step in steps:
         model = ", ".join(f"{call['model']} {call['version']}" for call in step.get("calls", []))
         result = Text(json.dumps(step.get("result"), ensure_ascii=False))
-        result.truncate(60, overflow="ellipsis")
         style = "bold" if step["kind"] == "decide" else ""
         table.add_row(Text(step["step"], style), step["kind"], result, model, f"{step['duration_ms']:.1f}")
     return table

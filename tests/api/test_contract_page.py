@@ -143,3 +143,14 @@ def test_the_page_may_load_nothing_from_elsewhere(wire: OverSocket) -> None:
     assert "*" not in rules
     script = next(rule for rule in rules.split(";") if "script-src" in rule)
     assert script.split() == ["script-src", "'self'"]
+
+
+def test_the_page_with_a_slash_leads_to_the_page_without() -> None:
+    """A gateway ignores a trailing slash, but the page's relative links do not."""
+    from app import app
+
+    context = {"resourcePath": "/docs", "httpMethod": "GET", "path": "/docs/"}
+    event = {"requestContext": context, "headers": {}, "multiValueQueryStringParameters": None}
+    event |= {"pathParameters": None, "stageVariables": None, "body": None}
+    answer = app(event, None)
+    assert (answer["statusCode"], answer["headers"]["Location"]) == (308, "../docs")
