@@ -98,12 +98,16 @@ def _field_types(annotation: Any) -> list[Any]:
     return []
 
 
+def models_in(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """The models that a model is made of, at any depth, itself first."""
+    return [found for found in mentioned(model) if isinstance(found, type) and issubclass(found, BaseModel)]
+
+
 def unrecordable_fields(model: type[BaseModel]) -> list[str]:
     """Fields that a record would lack: what was decided on must be what is recorded."""
     return [
         f"{found.__name__}.{name}"
-        for found in mentioned(model)
-        if isinstance(found, type) and issubclass(found, BaseModel)
+        for found in models_in(model)
         for name, info in found.model_fields.items()
         if info.exclude
     ]
@@ -113,7 +117,7 @@ def unrecordable_fields(model: type[BaseModel]) -> list[str]:
 def _extra(model: type[BaseModel]) -> dict[str, Any]:
     """How unknown fields are refused: by an argument of the call, which outranks every model's own
     setting; so where some model has one, the others are rebuilt to forbid instead."""
-    models = [found for found in mentioned(model) if isinstance(found, type) and issubclass(found, BaseModel)]
+    models = models_in(model)
     if not any("extra" in found.model_config for found in models):
         return {"extra": "forbid"}
     for found in reversed(models):

@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from chalicelib.decode import FORMATS, decode, flatten, refused
 
-RECORD_FIELDS = frozenset({"digest", "format", "size", "width", "height"})
+RECORD_FIELDS = ("digest", "format", "size", "width", "height")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Photo:
 
     def recorded(self) -> dict[str, Any]:
         """The form that is stored and that plain steps see."""
-        return {name: getattr(self, name) for name in ("digest", "format", "size", "width", "height")}
+        return {name: getattr(self, name) for name in RECORD_FIELDS}
 
     def _live(self) -> _Pixels:
         if self._pixels is None:
@@ -136,7 +136,7 @@ def _validate(value: Any, info: ValidationInfo) -> Photo:
 
 
 def _from_record(value: Any) -> Photo:
-    if not isinstance(value, dict) or value.keys() != RECORD_FIELDS:
+    if not isinstance(value, dict) or value.keys() != set(RECORD_FIELDS):
         raise refused("photo_record", "not a recorded photo")
     return Photo(**value)
 

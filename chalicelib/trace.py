@@ -14,8 +14,9 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from chalicelib import intake
-from chalicelib.facts import printable
+from chalicelib.facts import NotRecordable, printable
 from chalicelib.failures import describe_error
+from chalicelib.graph import Step
 from chalicelib.usecase import UseCase
 
 
@@ -88,7 +89,15 @@ def recompute(usecase: UseCase, record: str, outputs: dict[str, str | None], now
     found = {name: {"error": error} for name, error in errors.items()}
     logic = [step.name for step in usecase.graph.steps if not step.task and step.name in known]
     # shown last: showing an iterator would use it up before the step that needs it
-    return found | {name: {"result": displayable(known[name])} for name in logic}
+    return found | {name: {"result": _shown(usecase.graph.by_name[name], known[name])} for name in logic}
+
+
+def _shown(step: Step, value: Any) -> Any:
+    """A decision as it would be recorded, if it could be; anything else as it can be displayed."""
+    try:
+        return json.loads(step.codec.settle(value)[0]) if step.codec else displayable(value)
+    except NotRecordable:
+        return displayable(value)
 
 
 def displayable(value: Any) -> Any:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from workbench.project import Project
 
 MINIMUM, BEYOND = (3, 11), (3, 14)
-PORT = click.IntRange(0, 65535)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

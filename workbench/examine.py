@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from chalicelib.errors import ContractError
-from chalicelib.intake import mentioned
+from chalicelib.intake import models_in
 from chalicelib.parameters import PARAMETERS, Parameters
 from chalicelib.usecase import Source, UseCase, from_namespace
 from workbench import draft as drafts
@@ -145,11 +145,7 @@ class Schemas(GenerateJsonSchema):
 def request_schema(model: type[BaseModel]) -> dict[str, Any]:
     """A request's JSON schema: unknown fields are refused, unless a model says otherwise."""
     schema = model.model_json_schema(mode="validation", schema_generator=Schemas)
-    open_models = {
-        found.__name__
-        for found in mentioned(model)
-        if isinstance(found, type) and issubclass(found, BaseModel) and "extra" in found.model_config
-    }
+    open_models = {found.__name__ for found in models_in(model) if "extra" in found.model_config}
     for name, definition in [(model.__name__, schema), *schema.get("$defs", {}).items()]:
         if "properties" in definition and re.split(r"__", name)[-1] not in open_models:
             definition.setdefault("additionalProperties", False)

@@ -7,19 +7,18 @@ import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from chalicelib import bootstrap
-from chalicelib.engine import Engine
 from chalicelib.intake import seal
 from chalicelib.parameters import PARAMETERS, Parameters
 from chalicelib.run import Intake, Run
 from chalicelib.trace import recompute
 from chalicelib.usecase import Place, Source, UseCase, from_namespace
+from workbench import stages
 from workbench.picture import draw
 from workbench.project import Project
 
@@ -37,8 +36,8 @@ def run(request: BaseModel) -> Any:
     Raises ContractError when the namespace breaks the authoring contract, DecisionFailed when a
     step fails.
     """
-    usecase, _, result = _execute(request, _namespace())
-    return _decision(usecase, result)
+    ran = _execute(request, _namespace())
+    return _decision(ran.usecase, ran.result)
 
 
 def show(request: BaseModel) -> None:
@@ -48,42 +47,46 @@ def show(request: BaseModel) -> None:
     """
     from IPython.core.display_functions import display
 
-    usecase, intake, result = _execute(request, _namespace())
-    for part in (Shown(usecase, result, _results(usecase, intake, result)), Times(usecase, result.timings)):
+    ran = _execute(request, _namespace())
+    for part in (Shown(ran.usecase, ran.result, _results(ran)), Times(ran.usecase, ran.result.timings)):
         display(part)  # type: ignore[no-untyped-call]
 
 
 def _namespace() -> dict[str, Any]:
     """The notebook's; of a script, the caller's."""
-    ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    ipython = _ipython()
     found: dict[str, Any] = ipython.user_ns if ipython else sys._getframe(2).f_globals
     return found
 
 
-def _execute(request: BaseModel, namespace: dict[str, Any]) -> tuple[UseCase, Intake, Run]:
+def _ipython() -> Any:
+    """The running IPython, if there is one; it is not imported for the question."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+
+
+class _Ran(NamedTuple):
+    """One run of a notebook's use case, with what a recomputation needs."""
+
+    usecase: UseCase
+    intake: Intake
+    now: datetime
+    result: Run
+
+
+def _execute(request: BaseModel, namespace: dict[str, Any]) -> _Ran:
     annotated = namespace.get("__annotations__", {})
     parameters = {name: namespace[name] for name in annotated if name in namespace}
     usecase = from_namespace("notebook", {**namespace, PARAMETERS: Parameters(parameters)}, LiveSource())
     intake = seal(request)
     stage = _stage(os.environ.get("ARTEMIS_STAGE", "local"))
-    result = _engine(json.dumps(stage.get("providers") or {})).run(
-        usecase, intake, datetime.now(UTC), float(stage.get("deadline", 25))
-    )
-    return usecase, intake, result
+    engine = bootstrap.engine(stage.get("providers") or {})
+    now = datetime.now(UTC)
+    return _Ran(usecase, intake, now, engine.run(usecase, intake, now, float(stage.get("deadline", 25))))
 
 
 def _stage(name: str) -> dict[str, Any]:
     """The stage file as it is now, built or not."""
-    import yaml
-
-    path = Project.find().stages / f"{name}.yaml"
-    return dict(yaml.safe_load(path.read_bytes()) or {})
-
-
-@lru_cache(maxsize=4)
-def _engine(providers: str) -> Engine:
-    """One engine for a notebook's session: models are loaded once."""
-    return bootstrap.engine(json.loads(providers))
+    return dict(stages.parse((Project.find().stages / f"{name}.yaml").read_bytes()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,7 @@ class LiveSource(Source):
     """Places in a running notebook: IPython knows which input a piece of code came from."""
 
     def place(self, filename: str, line: int) -> Place | None:
-        ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-        inputs = getattr(getattr(ipython, "compile", None), "_filename_map", {})
+        inputs = getattr(getattr(_ipython(), "compile", None), "_filename_map", {})
         return Place("this notebook", inputs[filename], "", line) if filename in inputs else None
 
 
@@ -110,10 +112,10 @@ def _failure_text(result: Run) -> str:
     return f"{result.failure.kind}: step {result.failure.step!r}: {error.get('type', '')} {error['message']}{where}"
 
 
-def _results(usecase: UseCase, intake: Intake, result: Run) -> dict[str, str]:
+def _results(ran: _Ran) -> dict[str, str]:
     """Step -> its result as short JSON, floats to two digits: stable from one machine to the next."""
-    outputs = {fact.task: fact.output for fact in result.facts}
-    logic = recompute(usecase, intake.record, outputs, None)
+    result, outputs = ran.result, {fact.task: fact.output for fact in ran.result.facts}
+    logic = recompute(ran.usecase, ran.intake.record, outputs, ran.now)
     values = {task: json.loads(text) for task, text in outputs.items() if text is not None}
     values |= {step: found["result"] for step, found in logic.items() if "result" in found}
     texts = {name: json.dumps(_rounded(value), ensure_ascii=False) for name, value in values.items()}

@@ -34,12 +34,18 @@ def decide(size) -> Decision:
     return Decision(outcome=str(size))"""
 
 
+RENAMED = MODELS.replace("outcome: str", "outcome: str = Field(alias='theOutcome')").replace(
+    "import BaseModel", "import BaseModel, Field"
+)
+PURE = "def decide(name) -> Decision:\n    return {'theOutcome': name, 'more': 1}"
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Service:
-    parts = {"impure": IMPURE, "degraded": DEGRADED}
+    parts = {"impure": (MODELS, IMPURE), "degraded": (MODELS, DEGRADED), "renamed": (RENAMED, PURE)}
     notebooks = {
-        name: [("markdown", "# A"), ("export", MODELS), ("parameters", "unused: int = 1"), ("export", code)]
-        for name, code in parts.items()
+        name: [("markdown", "# A"), ("export", models), ("parameters", "unused: int = 1"), ("export", code)]
+        for name, (models, code) in parts.items()
     }
     manifest = Manifest.read(make_project(tmp_path, {"local": "deadline: 25\n"}, notebooks).generated)
     url = {"ARTEMIS_DATABASE_URL": f"sqlite:///{tmp_path / 'decisions.db'}"}
@@ -60,3 +66,11 @@ def test_a_fallback_is_logged_with_decision_task_and_reason(service: Service, ca
     assert "degraded.size fell back" in record.getMessage() and "no answer" in record.getMessage()
     trace = json.loads(service.get(LOCAL_CLIENT, made.id, with_trace=True))["trace"]
     assert trace["logic"] == "recomputed"
+
+
+def test_a_decision_written_by_other_names_is_not_taken_for_another(service: Service) -> None:
+    """Stored by its aliases, and without what `Decision` does not declare: the trace shows the same."""
+    made = service.decide(LOCAL_CLIENT, "renamed", '{"name": "a"}')
+    trace = json.loads(service.get(LOCAL_CLIENT, made.id, with_trace=True))["trace"]
+    assert trace["logic"] == "recomputed"
+    assert trace["steps"][-1]["result"] == json.loads(made.envelope)["decision"] == {"theOutcome": "a"}

@@ -77,3 +77,10 @@ def test_a_fallback_is_shown_with_what_went_wrong(usecases: str) -> None:
     broken = "@task(fallback=9)\ndef length(name) -> int:\n    raise RuntimeError('no answer')"
     text = execute(CODE, broken, 'show(Request(name="a"))', root=usecases)[-1].outputs[0].data["text/plain"]
     assert "length: 9 (fallback: RuntimeError: no answer)" in text
+
+
+def test_logic_that_asks_for_the_time_is_shown_as_it_decided(usecases: str) -> None:
+    dated = "def 너무_긴(length, now):\n    return now.year > 2000"
+    text = execute(CODE, dated, 'show(Request(name="a"))', root=usecases)[-1].outputs[0].data["text/plain"]
+    assert text.startswith("reject")
+    assert "너무_긴: true" in text and "decide: {" in text
