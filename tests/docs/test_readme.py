@@ -14,7 +14,7 @@ from chalicelib.http.problems import TYPE_PREFIX, from_error
 from chalicelib.manifest import Manifest
 from chalicelib.service import LOCAL_CLIENT, Service
 from chalicelib.settings import load
-from workbench.cli import main
+from workbench.commands import COMMANDS
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_every_command_that_is_documented_exists(pytestconfig: pytest.Config) ->
         name for page in pages for name in re.findall(r"`(?:\.venv/bin/)?artemis ([a-z]+)", page.read_text("utf-8"))
     }
     assert named
-    assert named <= set(main.commands)
+    assert named <= set(COMMANDS)
 
 
 def test_make_targets_that_are_documented_exist(pytestconfig: pytest.Config) -> None:

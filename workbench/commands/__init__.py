@@ -1,0 +1,40 @@
+"""The commands of `artemis`: one file each, imported when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+# in the order in which a use case meets them; `artemis --help` lists them so
+COMMANDS = {
+    "build": "workbench.commands.build:build",
+    "serve": "workbench.commands.serve:serve",
+    "demo": "workbench.commands.demo:demo",
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are imported on first use: `artemis build` loads nothing of the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, _, attribute = target.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """A misspelt command gets its neighbours named, without importing them."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(COMMANDS)}"
+            ctx.fail(f"no such command {args[0]!r}: {hint}")
+        return super().resolve_command(ctx, args)

@@ -1,0 +1,40 @@
+"""What commands share: finding the project, and saying that nothing could be done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from workbench.project import Project
+
+
+class CannotRun(click.ClickException):
+    """Nothing was done; the message says why and what to do."""
+
+    exit_code = 2
+
+
+def find_project() -> Project:
+    """The project around the current folder. Raises CannotRun when there is none."""
+    from workbench.project import Project
+
+    try:
+        return Project.find(Path.cwd())
+    except FileNotFoundError as error:
+        raise CannotRun(str(error)) from None
+
+
+def find_use_case(project: Project, name: str) -> str:
+    """A use case's name, which may be given in kebab-case. Raises CannotRun when it has no notebook."""
+    import difflib
+
+    snake = name.removesuffix(".ipynb").rpartition("/")[2].replace("-", "_")
+    known = sorted(path.stem for path in project.notebooks.glob("*.ipynb"))
+    if snake in known:
+        return snake
+    close = difflib.get_close_matches(snake, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known) or 'none'}"
+    raise CannotRun(f"there is no use case {name!r}: {hint}")
