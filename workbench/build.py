@@ -19,7 +19,7 @@ from workbench.files import digest, digest_of, forget_bytecode, is_owned, write
 from workbench.find import Found, find
 from workbench.make import Ingredients, Made, make_all
 from workbench.problems import Problem
-from workbench.project import Project
+from workbench.project import Project, requirements
 
 FORMAT = 1  # chalicelib.manifest.FORMAT, which costs an import of pydantic
 
@@ -37,12 +37,14 @@ class Report:
         return any(problem.severity == "error" for problem in self.problems)
 
 
-def build(project: Project, check: bool = False, processes: int = 1) -> Report:
+def build(project: Project, check: bool = False, processes: int = 1, advise: bool = False) -> Report:
     """Bring ``chalicelib/usecases`` up to date, or with ``check`` write nothing and say what is stale.
+
+    With ``advise`` the report holds what is only information, too.
 
     With many notebooks to make, ``processes`` share the work.
     """
-    builder = _Build(project, check)
+    builder = _Build(project, check, advise)
     builder.run(processes)
     if not check:
         builder.write()
@@ -50,8 +52,9 @@ def build(project: Project, check: bool = False, processes: int = 1) -> Report:
 
 
 class _Build:
-    def __init__(self, project: Project, check: bool) -> None:
-        self.project, self.checking, self.report = project, check, Report()
+    def __init__(self, project: Project, check: bool, advise: bool = False) -> None:
+        self.project, self.checking, self.advising, self.report = project, check, advise, Report()
+        self.requirements = requirements(project)
         self.old_bytes, self.old = _read_manifest(project.generated / "manifest.json")
         self.cache = Cache(project, self.old_bytes)
         self.modules: dict[str, str] = {}  # name -> code to write
@@ -131,7 +134,7 @@ class _Build:
         changed = []
         for name, (path, data) in found.notebooks.items():
             overrides = {stage: stages.overrides_of(content, name) for stage, content in self.stages.items()}
-            inputs = digest(data + json.dumps(overrides, sort_keys=True).encode())
+            inputs = digest(data + json.dumps([overrides, sorted(self.requirements or ())], sort_keys=True).encode())
             is_fresh = self.cache.fresh(name, inputs)
             module = self.project.generated / f"{name}.py"
             if not self.checking and is_fresh and self._is_built(name):
@@ -144,7 +147,7 @@ class _Build:
                 )
                 self._keep(name)
             else:
-                changed.append(Ingredients(self.project.relative(path), name, data, overrides))
+                changed.append(Ingredients(self.project.relative(path), name, data, overrides, self.requirements))
         return changed
 
     def _is_built(self, name: str) -> bool:
@@ -153,7 +156,7 @@ class _Build:
         return entry is not None and entry.get("module") == digest_of(self.project.generated / f"{name}.py")
 
     def _take(self, made: Made) -> None:
-        self.report.problems += made.problems
+        self.report.problems += [p for p in made.problems if self.advising or p.severity != "info"]
         for stage in made.bad_stages:
             self._keep_stage(stage)
         if made.entry is None:

@@ -7,14 +7,18 @@ in the module; so the cells' syntax trees make up the module's tree.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import CodeType
+from typing import Any, TypeVar
 
 from workbench.bindings import bound, walk
 from workbench.files import OWNED
 from workbench.magics import without_magics
 from workbench.notebook import Cell, Notebook
+
+Found = TypeVar("Found")
 
 EXPORT, PARAMETERS = "export", "parameters"
 HEADER = f"{OWNED.decode()}{{path}}. Edit the notebook, not this file.\n# ruff: noqa\n# mypy: ignore-errors\n"
@@ -43,7 +47,9 @@ class Draft:
     exported: tuple[Parsed, ...]
     others: tuple[Parsed, ...]
     parameters: tuple[str, ...] = field(default=())
+    requirements: frozenset[str] | None = None  # what requirements.txt names; None where there is none
     _walked: dict[ast.stmt, list[ast.AST]] = field(default_factory=dict, repr=False, compare=False)
+    _found: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -59,6 +65,21 @@ class Draft:
     def nodes(self) -> list[ast.AST]:
         """Every node of the module's tree."""
         return [node for statement in self.tree.body for node in self.nodes_of(statement)]
+
+    @cached_property
+    def by_kind(self) -> dict[type[ast.AST], list[Any]]:
+        """Every node of the module's tree by its class: a rule asks for calls and sees only those."""
+        found: dict[type[ast.AST], list[Any]] = {}
+        for node in self.nodes:
+            found.setdefault(node.__class__, []).append(node)
+        return found
+
+    def once(self, make: Callable[[Draft], Found]) -> Found:
+        """What ``make`` finds in this draft, found once and shared by the rules that ask for it."""
+        if make not in self._found:
+            self._found[make] = make(self)
+        found: Found = self._found[make]
+        return found
 
     def nodes_of(self, statement: ast.stmt) -> list[ast.AST]:
         """Every node of a top-level statement; walked once, asked for by many rules."""
@@ -118,7 +139,7 @@ class Draft:
         }
 
 
-def draft(notebook: Notebook) -> Draft:
+def draft(notebook: Notebook, requirements: frozenset[str] | None = None) -> Draft:
     """Parse and render a notebook's exported cells, verbatim and in order."""
     chunks = [HEADER.format(path=notebook.path)]
     line = chunks[0].count("\n") + 1
@@ -139,7 +160,7 @@ def draft(notebook: Notebook) -> Draft:
             chunk += BIND.format(names="".join(f', "{name}"' for name in parameters))
         chunks.append(chunk)
         line += chunk.count("\n")
-    return Draft(notebook, "".join(chunks), tuple(exported), tuple(others), parameters or ())
+    return Draft(notebook, "".join(chunks), tuple(exported), tuple(others), parameters or (), requirements)
 
 
 def _parse_scratch(cell: Cell) -> Parsed:

@@ -16,6 +16,7 @@ from workbench.files import digest
 from workbench.news import news
 from workbench.problems import Problem
 from workbench.rules import check
+from workbench.rules.optout import settle
 from workbench.share import share
 
 WORTH_SHARING = 20  # notebooks; fewer are made sooner than a second process is started
@@ -23,12 +24,17 @@ WORTH_SHARING = 20  # notebooks; fewer are made sooner than a second process is 
 
 @dataclass(frozen=True, slots=True)
 class Ingredients:
-    """What a use case is made from. ``overrides``: stage -> its parameter overrides."""
+    """What a use case is made from.
+
+    ``overrides``: stage -> its parameter overrides. ``requirements``: the packages that
+    requirements.txt names, normalised; None where there is no such file.
+    """
 
     path: str
     name: str
     data: bytes
     overrides: dict[str, dict[str, Any]]
+    requirements: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -58,15 +64,19 @@ def make(ingredients: Ingredients) -> Made:
     """Read, check, render and load one notebook."""
     made = Made(ingredients.name)
     try:
-        drafted = draft(notebooks.read(ingredients.path, ingredients.name, ingredients.data))
+        notebook = notebooks.read(ingredients.path, ingredients.name, ingredients.data)
     except notebooks.Unreadable as error:
         made.problems.append(Problem(ingredients.path, 0, 0, 0, "notebook", error.message, error.hint))
         return made
+    drafted = draft(notebook, ingredients.requirements)
     try:
         _check_and_load(ingredients, drafted, made)
     except RecursionError:
         message, hint = "the code is nested too deeply to be looked at", "split the longest expression"
         made.problems.append(Problem(ingredients.path, 0, 0, 0, "syntax", message, hint))
+    made.problems = settle(notebook, made.problems)
+    if any(problem.severity == "error" for problem in made.problems):
+        made.entry = None
     return made
 
 
@@ -81,9 +91,8 @@ def _check_and_load(ingredients: Ingredients, drafted: Draft, made: Made) -> Non
     if examined is None:
         return
     versions = _versions(ingredients, drafted.code, examined, made.problems)
-    if not any(problem.severity == "error" for problem in made.problems):
-        made.code = drafted.code
-        made.entry = examined.entry | {"module": digest(made.code.encode()), "versions": versions}
+    made.code = drafted.code
+    made.entry = examined.entry | {"module": digest(made.code.encode()), "versions": versions}
 
 
 def _versions(ingredients: Ingredients, code: str, examined: Any, problems: list[Problem]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -26,13 +26,18 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell. ``number`` is 1-based over all cells; ``id`` is nbformat's, or ``#number`` where that is none."""
+    """One cell. ``number`` is 1-based over all cells; ``id`` is nbformat's, or ``#number`` where that is none.
+
+    ``outputs`` are as the file holds them; ``execution_count`` is None for a cell that was not run.
+    """
 
     number: int
     id: str
     kind: str
     source: str
     tags: tuple[str, ...]
+    outputs: tuple[dict[str, Any], ...] = field(default=(), compare=False, repr=False)
+    execution_count: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +139,12 @@ def _cell(number: int, content: Any) -> Cell:
         str(content.get("cell_type")),
         source.replace("\r\n", "\n").replace("\r", "\n"),
         tuple(tags),
+        *_run(content),
     )
+
+
+def _run(content: dict[str, Any]) -> tuple[tuple[dict[str, Any], ...], int | None]:
+    """What running a cell left: outputs and execution count. Whatever else stands there is none."""
+    outputs, count = content.get("outputs"), content.get("execution_count")
+    found = tuple(output for output in outputs if isinstance(output, dict)) if isinstance(outputs, list) else ()
+    return found, count if isinstance(count, int) and not isinstance(count, bool) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,3 +36,13 @@ class Project:
 
     def relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
+
+
+def requirements(project: Project) -> frozenset[str] | None:
+    """The packages that ``requirements.txt`` names, normalised as PyPI does; None where there is no such file."""
+    try:
+        lines = (project.root / "requirements.txt").read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    names = (re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line) for line in lines)
+    return frozenset(re.sub(r"[-_.]+", "-", name[1]).lower() for name in names if name)

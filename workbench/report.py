@@ -34,6 +34,16 @@ def print_build(report: Report, checked: bool) -> None:
         click.echo("run `artemis build`")
 
 
+def print_check(problems: list[Problem]) -> None:
+    """Every problem, and how many there are of each severity."""
+    from rich.console import Console
+
+    print_problems(problems, Console(highlight=False))
+    counts = {severity: sum(problem.severity == severity for problem in problems) for severity in STYLES}
+    found = [f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items() if count]
+    click.echo(", ".join(found) or "nothing found")
+
+
 def print_problems(problems: Iterable[Problem], console: Console) -> None:
     """Lines are left as long as they are: a wrapped one would part from its caret."""
     for problem in sorted(problems):

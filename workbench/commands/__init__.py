@@ -9,6 +9,7 @@ import click
 
 # in the order in which a use case meets them; `artemis --help` lists them so
 COMMANDS = {
+    "check": "workbench.commands.check:check",
     "build": "workbench.commands.build:build",
     "serve": "workbench.commands.serve:serve",
     "demo": "workbench.commands.demo:demo",

@@ -12,12 +12,14 @@ from typing import Any
 from workbench.draft import Draft, Parsed
 from workbench.notebook import Cell
 from workbench.problems import Problem
+from workbench.rules.catalogue import rule
 from workbench.rules.places import at_place, bound_names
 
 MANY = 3  # names of one unexported cell; with more, it is the tag that was forgotten
 DEEP = 20_000  # Python's own parser takes code that is nested deeper than its calls may be
 
 
+@rule("closure", whole=True)
 def closure(draft: Draft) -> Iterator[Problem]:
     """Every name that exported code uses comes from an exported cell, an import or a parameter."""
     from pyflakes import messages

@@ -10,11 +10,13 @@ from typing import Any
 
 from workbench.draft import EXPORT, PARAMETERS, Draft
 from workbench.problems import Problem, at
+from workbench.rules.catalogue import rule
 from workbench.rules.places import at_node, bound_names
 
 TAGS = (EXPORT, PARAMETERS, "metrics")
 
 
+@rule("tags")
 def tags(draft: Draft) -> Iterator[Problem]:
     """Tags are spelt right, given once, and mark code cells."""
     for cell in draft.notebook.cells:
@@ -36,6 +38,7 @@ def _near_miss(tag: str) -> str | None:
     return close[0] if close else None
 
 
+@rule("one-parameters-cell")
 def one_parameters_cell(draft: Draft) -> Iterator[Problem]:
     """There is exactly one cell tagged ``parameters``."""
     cells = draft.notebook.tagged(PARAMETERS)
@@ -47,6 +50,7 @@ def one_parameters_cell(draft: Draft) -> Iterator[Problem]:
         yield at(draft.notebook, cell, "one-parameters-cell", message, "move its lines there")
 
 
+@rule("parameter-form")
 def parameter_form(draft: Draft) -> Iterator[Problem]:
     """The parameters cell holds annotated assignments of literals, JSON types only (and imports)."""
     parsed = next((parsed for parsed in draft.exported if PARAMETERS in parsed.cell.tags), None)
@@ -84,6 +88,7 @@ def _not_json_value(value: Any) -> str | None:
     return None if isinstance(value, (str, int, float, bool, type(None))) else f"it is a {type(value).__name__}"
 
 
+@rule("required", whole=True)
 def required(draft: Draft) -> Iterator[Problem]:
     """``Request``, ``Decision`` and ``decide`` are exported."""
     kinds = {"Request": "class Request(BaseModel)", "Decision": "class Decision(BaseModel)"}

@@ -9,13 +9,27 @@ from typing import Any
 from workbench.bindings import bound
 from workbench.draft import PARAMETERS, Draft, Parsed
 from workbench.problems import Problem, at
+from workbench.rules.catalogue import rule
 from workbench.rules.places import at_node, column
 
 INJECTED = "injected-parameters"  # papermill's cell: it rebinds parameters on purpose
 
 
+@rule("rebinding")
 def rebinding(draft: Draft) -> Iterator[Problem]:
-    """No unexported cell rebinds an exported name: the notebook would run other code than is built."""
+    """A name means in the module what it means in the notebook, and to every stage.
+
+    No unexported cell rebinds an exported name: the notebook would run other code than is built. No exported code
+    after the parameters cell gives a parameter a value: a stage's would be lost.
+
+    Bad:
+        faces_max = 5
+    """
+    yield from _rebound_outside(draft)
+    yield from _parameter_rebound(draft)
+
+
+def _rebound_outside(draft: Draft) -> Iterator[Problem]:
     for parsed in draft.others:
         if INJECTED in parsed.cell.tags or parsed.tree is None:
             continue
@@ -48,8 +62,7 @@ def _origin(node: Any, name: str) -> set[Any]:
     }
 
 
-def parameter_rebound(draft: Draft) -> Iterator[Problem]:
-    """No exported code after the parameters cell gives a parameter a value: a stage's would be lost."""
+def _parameter_rebound(draft: Draft) -> Iterator[Problem]:
     cell = next((parsed.cell for parsed in draft.exported if PARAMETERS in parsed.cell.tags), None)
     for name in dict.fromkeys(draft.parameters):
         for parsed, statement in draft.bindings[name]:

@@ -8,16 +8,28 @@ from collections.abc import Iterator
 from workbench.draft import PARAMETERS, Draft, Parsed
 from workbench.magics import without_magics
 from workbench.problems import Problem, at
+from workbench.rules.catalogue import rule
 from workbench.rules.places import at_node, column
 
 
-def syntax(draft: Draft) -> Iterator[Problem]:
-    """Exported cells are plain Python: no syntax errors, no magics, no shell escapes."""
+@rule("magic")
+def magic(draft: Draft) -> Iterator[Problem]:
+    """Exported cells hold no magics and no shell escapes."""
     for parsed in draft.exported:
         if parsed.error is not None:
-            plain, magics = without_magics(parsed.cell.source)
-            yield from (_magic(draft, parsed, line) for line in magics)
-            yield from _syntax_error(draft, parsed, plain)
+            yield from (_magic(draft, parsed, line) for line in without_magics(parsed.cell.source)[1])
+
+
+@rule("syntax")
+def syntax(draft: Draft) -> Iterator[Problem]:
+    """Exported cells are Python that compiles, and so are all of them together.
+
+    No `return` or `await` stands outside a function.
+    """
+    for parsed in draft.exported:
+        if parsed.error is not None:
+            yield from _syntax_error(draft, parsed, without_magics(parsed.cell.source)[0])
+    yield from _compile_errors(draft)
 
 
 def _magic(draft: Draft, parsed: Parsed, line: int) -> Problem:
@@ -42,17 +54,21 @@ def _syntax_error(draft: Draft, parsed: Parsed, plain: str) -> Iterator[Problem]
     yield at(draft.notebook, parsed.cell, "syntax", message, "", line or 1, offset or 1)
 
 
-def compiles(draft: Draft) -> Iterator[Problem]:
-    """What parses also compiles: no ``return`` or ``await`` outside a function, no late ``__future__``."""
-    late = _late_futures(draft)
-    for node in late:
+@rule("future-import")
+def future_import(draft: Draft) -> Iterator[Problem]:
+    """`from __future__` stands at the top of the first exported or parameters cell."""
+    for node in _late_futures(draft):
         hint = "move it to the top of the first exported or parameters cell"
         yield at_node(draft, "future-import", "from __future__ stands too late", hint, node)
+
+
+def _compile_errors(draft: Draft) -> Iterator[Problem]:
+    """What parses also compiles."""
     if draft.parses and not isinstance(draft.compiled, Exception):
         return
     errors = list(_errors_by_cell(draft))
     yield from errors
-    if draft.parses and not late and not errors and isinstance(draft.compiled, Exception):
+    if draft.parses and not _late_futures(draft) and not errors and isinstance(draft.compiled, Exception):
         message = f"syntax error: {getattr(draft.compiled, 'msg', draft.compiled)}"
         yield at(draft.notebook, None, "syntax", message, "")
 

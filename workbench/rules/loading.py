@@ -1,0 +1,59 @@
+"""Rules whose problems are found when the exported code is loaded, or by the build; documented here."""
+
+from __future__ import annotations
+
+from workbench.rules.catalogue import elsewhere
+
+elsewhere(
+    "load",
+    """Exported code can be imported.
+
+    It runs once when the service loads it, so what raises here would raise there.
+
+    Bad:
+        BROKEN = 1 / 0
+    """,
+)
+elsewhere("model-missing", "`Request` and `Decision` are pydantic models.")
+elsewhere("annotation", "Every annotation of a step can be evaluated.")
+elsewhere("parameters", "A parameter's default fits its annotation, strictly, as JSON.")
+elsewhere(
+    "fallback",
+    """A task's fallback is a value that the task could return.
+
+    Bad:
+        @task(fallback="nobody")
+        def people(photo: Photo, models) -> int:
+            return 1
+
+
+        def decide(people: int, crowded: bool) -> Decision:
+            return Decision(outcome="review" if crowded else "approve")
+    """,
+)
+elsewhere("decide-returns", "`decide` is annotated to return `Decision`.")
+elsewhere("decide-task", "`decide` is logic, not a task.")
+elsewhere("subject", "At most one field of `Request` is the `Subject`.")
+elsewhere(
+    "request-record",
+    """No field of `Request` is excluded from the record.
+
+    A request is stored as validated, so that every decision can be explained and replayed.
+    """,
+)
+elsewhere("notebook", "A file `*.ipynb` in `usecases/` is a notebook of nbformat 4 in Python, in UTF-8, with cells.")
+elsewhere(
+    "module-name",
+    """Every notebook makes a module of its own.
+
+    Its file name is `[a-z][a-z0-9_]*.ipynb`. Of two notebooks that would make one module neither is built.
+    """,
+)
+elsewhere("stage-file", "A stage file is YAML with known keys, known providers and use cases that there are.")
+elsewhere(
+    "stage-parameters",
+    """A stage overrides parameters that there are, with values that fit their annotations, strictly.
+
+    `"0.8"` is no float, `true` is no int.
+    """,
+)
