@@ -2,8 +2,9 @@
 
 What is written depends on nothing but the notebooks, the stage files and the builder, and only
 what differs is written, each file atomically and the manifest last. A notebook with problems is
-left as it was last built; the others are built all the same. A check makes everything anew and
-compares; a build makes only what changed since the last one here (see ``workbench.cache``).
+left as it was last built; the others are built all the same. So is a module that was edited by hand
+(see ``workbench.edited``), unless the edit is to be discarded. A check makes everything anew and compares;
+a build makes only what changed since the last one here (see ``workbench.cache``).
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench import stages
+from workbench import edited, stages
+from workbench import manifest as manifests
 from workbench.cache import Cache
+from workbench.contract import frozen
 from workbench.files import digest, digest_of, forget_bytecode, is_owned, write
 from workbench.find import Found, find
+from workbench.journal import Journal
+from workbench.lock import locked
 from workbench.make import Ingredients, Made, make_all
 from workbench.problems import Problem
 from workbench.project import Project, requirements
 
-FORMAT = 1  # chalicelib.manifest.FORMAT, which costs an import of pydantic
+EDITED = "edited by hand"  # of a module: not overwritten
 
 
 @dataclass
@@ -37,29 +42,34 @@ class Report:
         return any(problem.severity == "error" for problem in self.problems)
 
 
-def build(project: Project, check: bool = False, processes: int = 1, advise: bool = False) -> Report:
+def build(
+    project: Project, check: bool = False, processes: int = 1, advise: bool = False, force: bool = False
+) -> Report:
     """Bring ``chalicelib/usecases`` up to date, or with ``check`` write nothing and say what is stale.
 
-    With ``advise`` the report holds what is only information, too.
-
-    With many notebooks to make, ``processes`` share the work.
+    With ``advise`` the report holds what is only information, too. With ``force`` what was edited by hand in
+    a module is discarded. With many notebooks to make, ``processes`` share the work.
     """
-    builder = _Build(project, check, advise)
-    builder.run(processes)
-    if not check:
-        builder.write()
+    with locked(project.root, shared=check):
+        builder = _Build(project, check, advise, force)
+        builder.run(processes)
+        if not check:
+            builder.write()
     return builder.report
 
 
 class _Build:
-    def __init__(self, project: Project, check: bool, advise: bool = False) -> None:
-        self.project, self.checking, self.advising, self.report = project, check, advise, Report()
+    def __init__(self, project: Project, check: bool, advise: bool, force: bool) -> None:
+        self.project, self.checking, self.advising, self.forced = project, check, advise, force
+        self.report = Report()
         self.requirements = requirements(project)
-        self.old_bytes, self.old = _read_manifest(project.generated / "manifest.json")
-        self.cache = Cache(project, self.old_bytes)
+        self.old = manifests.read(project.generated / "manifest.json")
+        self.cache = Cache(project, self.old.data)
+        self.journal = Journal(project)
         self.modules: dict[str, str] = {}  # name -> code to write
         self.entries: dict[str, dict[str, Any]] = {}
         self.stages: dict[str, Any] = {}
+        self.frozen: dict[str, Any] = {}
         self.bad_stages: set[str] = set()
         self.orphans: list[Path] = []
         self.manifest = b""
@@ -67,12 +77,14 @@ class _Build:
     def run(self, processes: int) -> None:
         found = find(self.project)
         self.report.problems += found.problems
+        self.frozen, problems = frozen.read(self.project, self.old.frozen)
+        self.report.problems += problems
         for name in found.held:
             self._keep(name)
         self._read_stages(found.names)
         for made in make_all(self._changed(found), processes):
             self._take(made)
-        self.stages |= {name: self.old["stages"].get(name, {}) for name in self.bad_stages}
+        self.stages |= {name: self.old.stages.get(name, {}) for name in self.bad_stages}
         self._find_orphans(found.names)
         self._render_manifest()
 
@@ -80,10 +92,12 @@ class _Build:
         """Modules first, the manifest last: a reader of the manifest finds what it names."""
         folder = self.project.generated
         folder.mkdir(parents=True, exist_ok=True)
-        for name, code in self.modules.items():
-            write(folder / f"{name}.py", code.encode())
-            forget_bytecode(folder / f"{name}.py")
-        write(folder / "manifest.json", self.manifest)
+        modules = {folder / f"{name}.py": code.encode() for name, code in self.modules.items()}
+        with self.journal.writing(modules, incomplete=self.report.failed):
+            for path, code in modules.items():
+                write(path, code)
+                forget_bytecode(path)
+            write(folder / "manifest.json", self.manifest)
         for path in self.orphans:
             path.unlink()
         self.cache.write(self.manifest)
@@ -92,11 +106,11 @@ class _Build:
         """What will not do stays as it was last built, and is looked at again next time."""
         self.cache.forget(name)
         self.report.changes[name] = "not built"
-        if name in self.old["use_cases"]:
-            self.entries[name] = self.old["use_cases"][name]
+        if name in self.old.use_cases:
+            self.entries[name] = self.old.use_cases[name]
 
     def _read_stages(self, use_cases: set[str]) -> None:
-        old = self.old["stages"]
+        old = self.old.stages
         known = ",".join(sorted(use_cases)).encode()
         for path in sorted(self.project.stages.glob("*.yaml")):
             name = path.stem
@@ -138,9 +152,9 @@ class _Build:
             is_fresh = self.cache.fresh(name, inputs)
             module = self.project.generated / f"{name}.py"
             if not self.checking and is_fresh and self._is_built(name):
-                self.entries[name] = self.old["use_cases"][name]
+                self.entries[name] = self.old.use_cases[name]
                 self.report.unchanged.append(name)
-            elif module.exists() and not is_owned(module):
+            elif module.exists() and not is_owned(module) and name not in self.old.use_cases:
                 message = f"{self.project.relative(module)} is there, and no build wrote it"
                 self._problem(
                     self.project.relative(path), "module-name", message, "rename the notebook, or move that file"
@@ -152,7 +166,7 @@ class _Build:
 
     def _is_built(self, name: str) -> bool:
         """Whether the module is there as the manifest says."""
-        entry = self.old["use_cases"].get(name)
+        entry = self.old.use_cases.get(name)
         return entry is not None and entry.get("module") == digest_of(self.project.generated / f"{name}.py")
 
     def _take(self, made: Made) -> None:
@@ -162,60 +176,51 @@ class _Build:
         if made.entry is None:
             self._keep(made.name)
             return
+        if hunks := self._edits(made):
+            self.report.problems += edited.problems(self.project, made.name, hunks)
+            self._keep(made.name)
+            self.report.changes[made.name] = EDITED
+            return
         self.entries[made.name] = made.entry
-        if made.entry == self.old["use_cases"].get(made.name) and self._is_built(made.name):
+        if made.entry == self.old.use_cases.get(made.name) and self._is_built(made.name):
             self.report.unchanged.append(made.name)
         else:
             self.modules[made.name] = made.code
             self.report.changes[made.name] = "built"
 
+    def _edits(self, made: Made) -> list[edited.Hunk]:
+        """Where the module that is there was edited by hand; empty when it may be written."""
+        path = self.project.generated / f"{made.name}.py"
+        if self.forced or not path.exists() or self._is_written(path):
+            return []
+        return edited.edits(made.code, path.read_bytes())
+
+    def _is_written(self, path: Path) -> bool:
+        """Whether a build wrote a module just as it is."""
+        found = digest_of(path)
+        return found in self.old.modules or found in self.journal.modules
+
     def _find_orphans(self, names: set[str]) -> None:
         """Modules that a build wrote and whose notebook is gone. What it did not write stays."""
         for path in sorted(self.project.generated.glob("*.py")):
-            if path.stem not in names and is_owned(path):
+            if path.stem in names or not is_owned(path):
+                continue
+            if self.forced or self._is_written(path):
                 self.orphans.append(path)
                 self.report.changes[path.stem] = "removed"
-        for name in self.old["use_cases"].keys() - names:
+            else:
+                self.report.problems.append(edited.orphaned(self.project, path.stem))
+        for name in self.old.use_cases.keys() - names:
             self.report.changes[name] = "removed"
 
     def _render_manifest(self) -> None:
-        content = {"format": FORMAT, "stages": self.stages, "use_cases": self.entries}
-        if self.cache.is_of_manifest and not self.checking and content == self.old:
-            self.manifest = self.old_bytes
+        content = manifests.compose(self.stages, self.entries, self.frozen)
+        if self.cache.is_of_manifest and not self.checking and self.old.holds(content):
+            self.manifest = self.old.data
             return
-        self.manifest = (_lines(content, 3) + "\n").encode()
-        if self.manifest != self.old_bytes and (self.checking or not self.report.changes):
+        self.manifest = manifests.render(content)
+        if self.manifest != self.old.data and (self.checking or not self.report.changes):
             self.report.changes["manifest.json"] = "built"
 
     def _problem(self, path: str, rule: str, message: str, hint: str) -> None:
         self.report.problems.append(Problem(path, 0, 0, 0, rule, message, hint))
-
-
-def _read_manifest(path: Path) -> tuple[bytes, dict[str, Any]]:
-    """The last build's manifest; an empty one where there is none that this builder knows."""
-    try:
-        data = path.read_bytes()
-        content = json.loads(data)
-    except (FileNotFoundError, ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict) or content.get("format") != FORMAT or not _is_whole(content):
-        return b"", {"stages": {}, "use_cases": {}}
-    return data, content
-
-
-def _is_whole(content: dict[str, Any]) -> bool:
-    entries = content.get("use_cases")
-    return (
-        isinstance(content.get("stages"), dict)
-        and isinstance(entries, dict)
-        and all(isinstance(entry, dict) for entry in entries.values())
-    )
-
-
-def _lines(value: Any, depth: int, margin: str = "") -> str:
-    """JSON with a line for each member down to ``depth``: diffs to read, at the plain encoder's speed."""
-    if not depth or not isinstance(value, dict) or not value:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True)
-    inner = margin + " "
-    members = (f"{inner}{json.dumps(key)}: {_lines(value[key], depth - 1, inner)}" for key in sorted(value))
-    return "{\n" + ",\n".join(members) + f"\n{margin}}}"

@@ -22,10 +22,11 @@ class Problem:
     cell_id: str = ""
     code: str = ""  # the cell's line, for showing
     severity: Literal["error", "warning", "info"] = "error"
+    diff: str = ""  # lines behind ` `, `-` (the notebook's) or `+` (the module's); of an edited module only
 
     def as_dict(self) -> dict[str, Any]:
         """The form for editors and CI."""
-        return {name: value for name, value in asdict(self).items() if name != "code"}
+        return {name: value for name, value in asdict(self).items() if name != "code" and (value or name != "diff")}
 
 
 def at(

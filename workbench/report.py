@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.build import Report
+from workbench.build import EDITED, Report
 from workbench.problems import Problem
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def print_build(report: Report, checked: bool) -> None:
     total = len(report.unchanged)
     if total:
         click.echo(f"{total} use case{'s' if total > 1 else ''} unchanged")
-    if checked and report.changes:
+    if checked and any(what != EDITED for what in report.changes.values()):
         click.echo("run `artemis build`")
 
 
@@ -65,6 +65,8 @@ def render(problem: Problem) -> Text:
     text.append(f": {problem.message}\n")
     if problem.code:
         _append_code(text, problem)
+    if problem.diff:
+        _append_diff(text, problem.diff)
     if problem.hint:
         text.append("  hint: ", "bold").append(f"{problem.hint}\n")
     return text
@@ -78,6 +80,12 @@ def _append_code(text: Text, problem: Problem) -> None:
     before = problem.code[: max(problem.column - 1, 0)].replace("\t", TAB)
     text.append(f"{margin}{problem.code}\n".replace("\t", TAB))
     text.append(" " * cell_len(margin + before) + "^\n", STYLES[problem.severity])
+
+
+def _append_diff(text: Text, diff: str) -> None:
+    styles = {"-": "red", "+": "green"}
+    for line in diff.split("\n"):
+        text.append(f"    {line[:1]} {line[1:]}\n".replace("\t", TAB), styles.get(line[:1], "dim"))
 
 
 def as_json(report: Report) -> str:

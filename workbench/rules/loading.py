@@ -57,3 +57,11 @@ elsewhere(
     `"0.8"` is no float, `true` is no int.
     """,
 )
+elsewhere(
+    "edited",
+    """A generated module is as the build wrote it.
+
+    An edit in `chalicelib/usecases/` would be lost with the next build, so the build leaves that module alone and
+    shows what was edited. Make the edit in the notebook, or discard it with `artemis build --force`.
+    """,
+)

@@ -1,0 +1,38 @@
+"""One build at a time: builds lock the project's folder itself, so that no lock file is ever left over."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def locked(root: Path, shared: bool = False) -> Iterator[None]:
+    """Wait for other builds of the project to end; checks, which are ``shared``, wait for builds only.
+
+    The lock ends with the process, however it ends. Where there is none to be had (Windows, some network
+    file systems) builds go on without: each file is still whole.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    folder = os.open(root, os.O_RDONLY)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        try:
+            fcntl.flock(folder, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another build of this project is running: waiting for it to end", file=sys.stderr)
+            fcntl.flock(folder, kind)
+        except OSError:
+            pass
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_UN)  # a fork of ours may still have the folder open
+        os.close(folder)
