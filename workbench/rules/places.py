@@ -55,3 +55,8 @@ def _binding(draft: Draft, name: str) -> ast.AST | None:
 
 def bound_names(parsed: Parsed) -> set[str]:
     return {name for name, _ in bound(parsed.tree)} if parsed.tree else set()
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text: how a rule lists many names."""
+    return frozenset(text.split())
