@@ -52,7 +52,10 @@ class TemporaryProject(Project):
         return path
 
     def build(self) -> Report:
-        return build(self)
+        """A build whose report lets pass that what a test added is used by nothing."""
+        report = build(self)
+        report.problems = [problem for problem in report.problems if problem.rule != "unused-export"]
+        return report
 
     def check(self) -> Report:
         return build(self, check=True)

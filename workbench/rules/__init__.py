@@ -7,7 +7,24 @@ build loads the module, and documented in ``loading``. Importing this package fi
 
 from __future__ import annotations
 
-from workbench.rules import closure, contract, form, loading, optout, rebinding, syntax  # noqa: F401  in the order of docs/rules.md
+from workbench.rules import (  # noqa: F401  in the order of docs/rules.md
+    closure,
+    contract,
+    effects,
+    form,
+    imports,
+    loading,
+    optout,
+    outputs,
+    purity,
+    rebinding,
+    secret,
+    set_order,
+    state,
+    syntax,
+    unused,
+    version,
+)
 from workbench.rules.catalogue import CATALOGUE, run
 
 __all__ = ["CATALOGUE", "check"]

@@ -25,7 +25,7 @@ def closure(draft: Draft) -> Iterator[Problem]:
     from pyflakes import messages
 
     used: dict[int, list[tuple[str, Any]]] = {}  # unexported cell -> what exported ones use of it
-    for message in _messages(draft):
+    for message in draft.once(_messages):
         name = str(message.message_args[0]) if message.message_args else ""
         if isinstance(message, messages.ImportStarUsage) and not _is_unexported(draft, name):
             continue  # the star may bring it, and is reported itself
@@ -38,6 +38,13 @@ def closure(draft: Draft) -> Iterator[Problem]:
                 yield at_place(draft, "closure", *_explain(draft, name, message.lineno), message.lineno, message.col)
     for number, uses in used.items():
         yield from _explain_cell(draft, number, uses)
+
+
+def undefined_names(draft: Draft) -> list[str]:
+    """The names without a meaning in exported code, as far as the rule reports them."""
+    from pyflakes import messages
+
+    return [str(found.message_args[0]) for found in draft.once(_messages) if isinstance(found, messages.UndefinedName)]
 
 
 def _explain_cell(draft: Draft, number: int, uses: list[tuple[str, Any]]) -> Iterator[Problem]:

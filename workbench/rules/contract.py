@@ -89,10 +89,10 @@ def history(draft: Draft) -> Iterator[Problem]:
 
 
 def _faults(draft: Draft, name: str) -> Iterator[Problem]:
-    return (from_fault(draft, fault) for fault in draft.once(_resolved) if fault.rule == name)
+    return (from_fault(draft, fault) for fault in draft.once(resolved) if fault.rule == name)
 
 
-def _resolved(draft: Draft) -> list[Fault]:
+def resolved(draft: Draft) -> list[Fault]:
     """Every fault of following argument names from ``decide``."""
     if "decide" not in draft.functions:
         return []

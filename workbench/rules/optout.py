@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from workbench.notebook import Cell, Notebook
 from workbench.problems import Problem, at
 from workbench.rules.catalogue import CATALOGUE, rule
+from workbench.secrets import masked_problems
 
 MARK = "artemis: ignore"
 FORM = re.compile(r"#\s*artemis:\s*ignore\s*(?:\[([^\]]*)\])?")
@@ -40,9 +41,10 @@ def settle(notebook: Notebook, problems: list[Problem]) -> list[Problem]:
     graded = [replace(p, severity=CATALOGUE[p.rule].severity) if p.rule in CATALOGUE else p for p in problems]
     optouts = [optout for cell in notebook.code if MARK in cell.source for optout in _optouts(cell)]
     if not optouts:
-        return graded
+        return masked_problems(graded)
     kept = [problem for problem in graded if not any(optout.covers(problem) for optout in optouts)]
-    return kept + [_needless(notebook, optout) for optout in optouts if not any(map(optout.covers, graded))]
+    needless = [_needless(notebook, optout) for optout in optouts if not any(map(optout.covers, graded))]
+    return masked_problems(kept + needless)
 
 
 def _optouts(cell: Cell) -> Iterator[OptOut]:
