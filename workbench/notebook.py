@@ -42,12 +42,22 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Notebook:
-    """One notebook. ``path`` is relative to the project; ``digest`` is the file's SHA-256."""
+    """One notebook. ``path`` is relative to the project; ``digest`` is the file's SHA-256.
+
+    ``settings`` is what stands under ``artemis`` in the notebook's metadata, whatever it is; None: nothing.
+    """
 
     path: str
     name: str
     cells: tuple[Cell, ...]
     digest: str
+    settings: Any = field(default=None, compare=False)
+
+    @property
+    def contract(self) -> int:
+        """Which contract it has with its callers: 1, or what ``{"artemis": {"contract": 2}}`` says."""
+        found = self.settings.get("contract") if isinstance(self.settings, dict) else None
+        return found if type(found) is int and found >= 1 else 1
 
     @property
     def code(self) -> Iterator[Cell]:
@@ -78,6 +88,7 @@ def read(path: str, name: str, data: bytes) -> Notebook:
         name,
         tuple(_cell(number, cell) for number, cell in enumerate(cells, 1)),
         hashlib.sha256(data).hexdigest(),
+        _settings(content.get("metadata")),
     )
     if b"\\u" in data:
         _refuse_half_characters(notebook)
@@ -110,6 +121,10 @@ def _parse(data: bytes) -> dict[str, Any]:
     if language != "python":
         raise Unreadable(f"the notebook's language is {language}, not Python", "use a Python kernel")
     return content
+
+
+def _settings(metadata: Any) -> Any:
+    return metadata.get("artemis") if isinstance(metadata, dict) else None
 
 
 def _language(metadata: Any) -> str:
