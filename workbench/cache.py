@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 from workbench.files import digest, write
@@ -54,8 +55,9 @@ class Cache:
         return inputs if isinstance(inputs, dict) else {}
 
 
+@cache
 def _builder() -> str:
-    """Digest of the code that builds: a changed rule has to see every notebook again."""
+    """Digest of the code that builds, as this process began: a changed rule has to see every notebook again."""
     root = Path(__file__).parent.parent
     sources = [path.read_bytes() for pattern in SOURCES for path in sorted(root.glob(pattern))]
     return digest(b"\0".join([sys.version.encode(), *sources]))

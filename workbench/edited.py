@@ -61,7 +61,7 @@ def edits(expected: str, found: bytes) -> list[Hunk]:
 def problems(project: Project, name: str, hunks: list[Hunk]) -> list[Problem]:
     """An edited module's problems: one for each hunk, at its cell."""
     module = project.relative(project.generated / f"{name}.py")
-    message = f"{module} was edited by hand; - is what the notebook says, + what the module says"
+    message = f"{module} was edited by hand (- the notebook's lines, + the module's)"
     return [
         Problem(
             f"usecases/{name}.ipynb",

@@ -8,12 +8,14 @@ one build and no more. A running service on the local stage follows the manifest
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +33,19 @@ GROUP_MS = 300  # changes that go on are built after this
 WAKE_MS = 1000  # how often to look whether to end
 SETTLE_SECONDS = 0.5  # for a notebook that is being written in parts
 LIMIT_SECONDS = 60.0  # for one build
+NEEDED = ("workbench.build", "workbench.examine", "workbench.report", "rich.console", "yaml")
 
 
-def watch(project: Project, force: bool = False, until: Callable[[], bool] = lambda: False) -> None:
+def watch(
+    project: Project,
+    force: bool = False,
+    until: Callable[[], bool] = lambda: False,
+    on_built: Callable[[], object] = lambda: None,
+) -> None:
     """Build now and after every save, until interrupted or ``until`` says so.
 
-    ``force`` holds for the first build. Raises OSError when the folder cannot be watched.
+    ``force`` holds for the first build, ``on_built`` is called after it. Raises OSError when the folder
+    cannot be watched.
     """
     from watchfiles import watch as changes
 
@@ -50,23 +59,54 @@ def watch(project: Project, force: bool = False, until: Callable[[], bool] = lam
             yield_on_timeout=True,
             raise_interrupt=False,
         )
+        sources = _sources(project)
         _build_apart(project, force)
         click.echo("watching usecases/: Ctrl-C ends it")
-        for group in saved:
+        on_built()
+        for _ in saved:
             if until():
                 return
-            if group:
-                _settle(Path(path) for _, path in group)
+            # what was saved is found by looking: a save before the watching began counts, too
+            if changed := sources.items() ^ _sources(project).items():
+                _settle(path for path, _ in changed)
+                sources = _sources(project)
                 _build_apart(project)
+
+
+@contextmanager
+def watching(project: Project) -> Iterator[None]:
+    """Watch in a fork while something else goes on here; the first build is done when this begins.
+
+    The fork ends with this process, however that ends. Call this before there are threads.
+    """
+    parent = os.getpid()
+    ready, built = os.pipe()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(ready)
+        try:
+            watch(project, until=lambda: os.getppid() != parent, on_built=lambda: os.close(built))
+        finally:
+            sys.stdout.flush()
+            os._exit(0)  # what waits for this process has no use for its status
+    os.close(built)
+    os.read(ready, 1)
+    os.close(ready)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError, ChildProcessError):  # the server may have seen it end
+            os.kill(child, signal.SIGTERM)
+            os.waitpid(child, 0)
 
 
 @contextmanager
 def _prepared() -> Iterator[None]:
     """Import what every build needs; have SIGTERM end the watching as Ctrl-C does."""
-
-    import workbench.build
-    import workbench.examine
-    import workbench.report  # noqa: F401
+    for name in NEEDED:
+        import_module(name)
+    logging.getLogger("watchfiles").setLevel(logging.ERROR)  # it tells of an interruption
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt
@@ -82,6 +122,17 @@ def _is_source(project: Project, path: Path) -> bool:
     """Whether a file is a notebook or a stage file: no checkpoint, and nothing an editor keeps beside them."""
     kind = {project.notebooks: ".ipynb", project.stages: ".yaml"}.get(path.parent)
     return path.suffix == kind and not path.name.startswith(".")
+
+
+def _sources(project: Project) -> dict[Path, tuple[int, int, int]]:
+    """Every file that a build reads -> what tells that it was written."""
+    sources = {}
+    for path in (*project.notebooks.glob("*"), *project.stages.glob("*"), project.root / "requirements.txt"):
+        if _is_source(project, path) or path.parent == project.root:
+            with suppress(OSError):
+                state = path.stat()
+                sources[path] = (state.st_mtime_ns, state.st_size, state.st_ino)
+    return sources
 
 
 def _settle(paths: Iterable[Path]) -> None:
@@ -157,7 +208,7 @@ def _tell(report: Report, seconds: float) -> None:
         from workbench.report import print_problems
 
         print_problems(report.problems, Console(highlight=False))
-    what = ", ".join(f"{name}: {change}" for name, change in sorted(report.changes.items())) or "nothing changed"
+    what = ", ".join(f"{name}: {change}" for name, change in sorted(report.changes.items())) or "up to date"
     click.echo(f"{_clock()}  {click.style(what, bold=True)}  ({seconds * 1000:.0f} ms)")
 
 

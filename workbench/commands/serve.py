@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,8 @@ from workbench.commands.common import CannotRun, find_project
 if TYPE_CHECKING:
     from chalice.app import Chalice
 
+    from workbench.project import Project
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
 @click.option("--stage", default=None, help="Stage to serve; default: ARTEMIS_STAGE, or local.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1), help="Threads of each.")
-def serve(host: str, port: int, stage: str | None, workers: int, threads: int) -> None:
+@click.option("--watch", is_flag=True, help="Build whenever something is saved, and serve it; on the local stage.")
+def serve(host: str, port: int, stage: str | None, workers: int, threads: int, watch: bool) -> None:
     """Serve the built use cases over HTTP."""
     project = find_project()
     if stage:
@@ -30,11 +34,22 @@ def serve(host: str, port: int, stage: str | None, workers: int, threads: int) -
     from chalicelib.errors import SettingsError
     from serving.server import serve as run
 
-    try:
-        _app()  # before anything is announced
-    except SettingsError as error:
-        raise CannotRun(str(error)) from None
-    run(_app, host=host, port=port, workers=workers, threads=threads, on_ready=_say_where)
+    with _watching(project) if watch else nullcontext():
+        try:
+            _app()  # before anything is announced
+        except SettingsError as error:
+            raise CannotRun(str(error)) from None
+        run(_app, host=host, port=port, workers=workers, threads=threads, on_ready=_say_where)
+
+
+def _watching(project: Project) -> AbstractContextManager[None]:
+    from chalicelib.settings import LOCAL
+    from workbench.watch import watching
+
+    stage = os.environ.get("ARTEMIS_STAGE", LOCAL)
+    if stage != LOCAL:
+        raise CannotRun(f"--watch follows the build on the stage {LOCAL!r} only, and this is {stage!r}")
+    return watching(project)
 
 
 def _app() -> Chalice:
