@@ -39,7 +39,7 @@ IMPURE: dict[str, tuple[str, str, int]] = {
         5,
     ),
     "a function passed by name": (
-        "import time" + STEP.format("max(map(time.ctime, [1])) and f(time.time)"),
+        "import time" + STEP.format("any(map(time.time, []))"),
         "clock",
         5,
     ),
@@ -82,12 +82,14 @@ IMPURE: dict[str, tuple[str, str, int]] = {
     ),
     "a decorator": (
         "import time\n\n\ndef timed(function):\n    time.time()\n    return function\n\n\n"
-        "@timed\ndef crowded(faces: list[Face]) -> bool:\n    return True",
+        "@timed\n"
+        "def crowded(faces: list[Face]) -> bool:\n    return True",
         "clock",
         5,
     ),
     "a decorator with an argument": (
-        "import time\nfrom functools import wraps\n\n\n@wraps(time.time)\ndef crowded(faces: list[Face]) -> bool:\n    return True",
+        "import time\nfrom functools import wraps\n\n\n@wraps(time.time)\n"
+        "def crowded(faces: list[Face]) -> bool:\n    return True",
         "clock",
         5,
     ),
@@ -156,7 +158,8 @@ IMPURE: dict[str, tuple[str, str, int]] = {
         5,
     ),
     "an item counted up": (
-        "from collections import Counter\n\nCOUNT = Counter()\n\n\ndef crowded(faces):\n    COUNT['x'] += 1\n    return True",
+        "from collections import Counter\n\nCOUNT = Counter()\n\n\n"
+        "def crowded(faces):\n    COUNT['x'] += 1\n    return True",
         "global-state",
         7,
     ),
@@ -202,12 +205,14 @@ IMPURE: dict[str, tuple[str, str, int]] = {
 }
 
 INNOCENT = {
-    "the decision's time": "from datetime import datetime\n\n\ndef crowded(now: datetime) -> bool:\n    return now.hour > 3",
+    "the decision's time": "from datetime import datetime\n\n\n"
+    "def crowded(now: datetime) -> bool:\n    return now.hour > 3",
     "a date made of numbers": "from datetime import date, datetime, timedelta\n\nSTART = datetime(2026, 1, 1)"
     + STEP.format("datetime.fromisoformat('2026-01-01') > START + timedelta(days=1) or date(2026, 1, 1).year"),
     "a time made of text": "import time" + STEP.format("time.strptime('2026', '%Y').tm_year > time.gmtime(0).tm_year"),
     "a generator with a seed": "import random" + STEP.format("random.Random(7).random() > 0.5"),
-    "a generator as an annotation": "import random\n\n\ndef drawn(source: random.Random) -> float:\n    return source.random()"
+    "a generator as an annotation": "import random\n\n\n"
+    "def drawn(source: random.Random) -> float:\n    return source.random()"
     + STEP.format("drawn(random.Random(7)) > 0.5"),
     "uuid5": "import uuid" + STEP.format("uuid.uuid5(uuid.NAMESPACE_DNS, 'x').int > 1"),
     "hash of a number": "def crowded(faces: list[Face]) -> bool:\n    return hash(3) == 3",
@@ -218,10 +223,12 @@ INNOCENT = {
     "a path only taken apart": "from pathlib import Path" + STEP.format("Path('x/y').suffix == ''"),
     "os.path of texts": "import os" + STEP.format("os.path.join('a', 'b') == os.path.basename('c')"),
     "urllib.parse": "from urllib.parse import urlsplit" + STEP.format("urlsplit('http://x').hostname == 'x'"),
-    "an error that is named": "import socket\n\n\ndef crowded(faces):\n    try:\n        return True\n"
-    "    except socket.timeout.__class__:\n        return False".replace(".timeout.__class__", ".SocketError"),
+    "an error that is named": "import urllib.error\n\n\ndef crowded(faces):\n    try:\n        return True\n"
+    "    except urllib.error.HTTPError:\n        return False",
+    "a class that is named": "import socket" + STEP.format("isinstance(faces, socket.SocketType)"),
     "HTTPStatus": "from http import HTTPStatus" + STEP.format("HTTPStatus.OK == 200"),
-    "a local name": "def crowded(faces: list[Face]) -> bool:\n    time = 3\n    hash = faces\n    return time > len(hash)",
+    "a local name": "def crowded(faces: list[Face]) -> bool:\n    time = 3\n    hash = faces\n"
+    "    return time > len(hash)",
     "an argument's name": "def late(time, open, random):\n    return time.time() + open() + random.random()"
     + STEP.format("bool(late)"),
     "an own function of the name": "def open(face):\n    return True" + STEP.format("all(map(open, faces))"),
@@ -237,7 +244,8 @@ INNOCENT = {
     "a read of something else": "import io" + STEP.format("io.StringIO('x').read() == 'x'"),
     "what nobody reaches": "import time\n\n\ndef late() -> float:\n    return time.time()",
     "a dict that is read": "LIMITS = {'a': 1}\nLIMITS['b'] = 2" + STEP.format("LIMITS['a'] > LIMITS.get('b', 0)"),
-    "a dict of its own": "def crowded(faces: list[Face]) -> bool:\n    seen = {}\n    seen['x'] = 1\n    seen.update(y=2)\n"
+    "a dict of its own": "def crowded(faces: list[Face]) -> bool:\n    seen = {}\n    seen['x'] = 1\n"
+    "    seen.update(y=2)\n"
     "    return len(seen) > 1",
     "a copy of a default": "def note(face, seen=()):\n    seen = list(seen)\n    seen.append(face)\n    return seen"
     + STEP.format("bool(note(1))"),

@@ -81,7 +81,8 @@ FREE = {
     "update": "y = set()\ny.update(z for z in {1})\nreturn y",
     "a frozenset": "return frozenset({1, 2})",
     "membership in a comprehension": "allowed = {1, 2}\nreturn [y for y in x if y in allowed]",
-    "unique in order": "seen = set()\nout = []\nfor y in x:\n    if y not in seen:\n        seen.add(y)\n        out.append(y)\nreturn out",
+    "unique in order": "seen = set()\nout = []\nfor y in x:\n"
+    "    if y not in seen:\n        seen.add(y)\n        out.append(y)\nreturn out",
     "a loop that returns True": "for y in {1, 2}:\n    if y in x:\n        return True\nreturn False",
     "a loop that counts": "n = 0\nfor y in {1, 2}:\n    n += 1\nreturn n",
     "a loop that adds to a set": "out = set()\nfor y in {1, 2}:\n    out.add(y)\nreturn len(out)",
@@ -132,7 +133,8 @@ TYPED = {  # how a step's argument or a value is known to be a set -> (code, lin
         5,
     ),
     "what a step returns": (
-        "def labels(user_id) -> set[str]:\n    return {user_id}\n\n\ndef crowded(labels) -> bool:\n    return list(labels)[0] > 'a'",
+        "def labels(user_id) -> set[str]:\n    return {user_id}\n\n\n"
+        "def crowded(labels) -> bool:\n    return list(labels)[0] > 'a'",
         6,
     ),
     "what a helper returns": (
@@ -141,8 +143,8 @@ TYPED = {  # how a step's argument or a value is known to be a set -> (code, lin
     ),
     "a constant": ("WORDS = {'a', 'b'}\n\n\ndef f(x):\n    return [y for y in WORDS]" + CALLED, 5),
     "an annotated constant": (
-        "from typing import Final\n\nWORDS: Final[frozenset[str]] = frozenset('a')\n\n\ndef f(x):\n    return list(WORDS)"
-        + CALLED,
+        "from typing import Final\n\nWORDS: Final[frozenset[str]] = frozenset('a')\n\n\n"
+        "def f(x):\n    return list(WORDS)" + CALLED,
         7,
     ),
     "a constant's order": ("ORDER = list({'a', 'b'})\n\n\ndef f(x):\n    return ORDER" + CALLED, 1),

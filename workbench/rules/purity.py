@@ -125,25 +125,13 @@ def files(draft: Draft) -> Iterator[Problem]:
 
 
 def _problems(draft: Draft, kind: str) -> Iterator[Problem]:
-    if may_be_impure(draft):
-        return (problem for problem in draft.once(_impure) if problem.rule == kind)
-    return iter(())
+    return (problem for problem in draft.once(impure) if problem.rule == kind)
 
 
-def may_be_impure(draft: Draft) -> bool:
-    """Whether anything impure is imported or built in by its name; most notebooks are seen no further."""
-    for node in (*draft.by_kind.get(ast.Import, ()), *draft.by_kind.get(ast.ImportFrom, ())):
-        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-        if any(module.split(".")[0] in ROOTS for module in modules):
-            return True
-    named = (*draft.by_kind.get(ast.Name, ()), *draft.by_kind.get(ast.Attribute, ()))
-    return any((node.id if isinstance(node, ast.Name) else node.attr) in _NAMED for node in named)
-
-
-_NAMED = BUILTINS | {"sample"}  # Photo.open is named as the builtin is
-
-
-def _impure(draft: Draft) -> list[Problem]:
+def impure(draft: Draft) -> list[Problem]:
+    """Every impure place that a plain step reaches. Ask for it by ``draft.once(impure)``."""
+    if not may_be_impure(draft):
+        return []
     reached = draft.once(reach)
     return [
         _problem(draft, kind, mention, path)
@@ -151,6 +139,21 @@ def _impure(draft: Draft) -> list[Problem]:
         for mention in unit.mentions
         if (kind := impurity(reached.code, mention))
     ]
+
+
+def may_be_impure(draft: Draft) -> bool:
+    """Whether anything impure is imported or built in by its name; most notebooks are seen no further."""
+    if imports_any(draft, ROOTS) or any(node.id in BUILTINS for node in draft.by_kind.get(ast.Name, ())):
+        return True
+    return any(node.attr in ("open", "sample") for node in draft.by_kind.get(ast.Attribute, ()))  # Photo's
+
+
+def imports_any(draft: Draft, roots: frozenset[str]) -> bool:
+    """Whether one of these top-level packages is imported, anywhere."""
+    for node in draft.by_kind.get(ast.Import, ()):
+        if any(alias.name.split(".")[0] in roots for alias in node.names):
+            return True
+    return any((node.module or "").split(".")[0] in roots for node in draft.by_kind.get(ast.ImportFrom, ()))
 
 
 def impurity(code: Code, mention: Mention) -> Kind:

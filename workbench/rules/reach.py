@@ -52,6 +52,11 @@ def reach(draft: Draft) -> Reach:
 
 def plain_steps(draft: Draft) -> list[str]:
     """The plain steps that ``decide`` needs, itself included, as they stand in the notebook."""
+    return [name for name in reachable(draft) if not is_task(draft.functions[name][1])]
+
+
+def reachable(draft: Draft) -> list[str]:
+    """Every step that ``decide`` needs, itself and tasks included, as they stand in the notebook."""
     found: set[str] = set()
     waiting = ["decide"]
     while waiting:
@@ -59,7 +64,7 @@ def plain_steps(draft: Draft) -> list[str]:
         if name in draft.functions and name not in found:
             found.add(name)
             waiting += [argument.arg for argument in arguments(draft.functions[name][1])]
-    return [name for name, (_, node) in draft.functions.items() if name in found and not is_task(node)]
+    return [name for name in draft.functions if name in found]
 
 
 def arguments(function: Function | ast.Lambda) -> list[ast.arg]:

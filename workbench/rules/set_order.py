@@ -12,7 +12,7 @@ from workbench.rules.consumers import Consumers
 from workbench.rules.places import at_node
 from workbench.rules.purity import explain
 from workbench.rules.reach import reach
-from workbench.rules.setness import Setness
+from workbench.rules.setness import SETS, Setness, is_view
 from workbench.scopes import Scope, Unit
 
 ORDERED = {
@@ -27,6 +27,7 @@ ORDERED = {
     "collections.deque": "deque()",
     "itertools.islice": "islice()",
 }
+NAMES = frozenset(name.rpartition(".")[2] for name in SETS)
 TEXTS = ("builtins.str", "builtins.repr")
 Found = tuple[ast.AST, str]
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -70,8 +71,13 @@ def set_order(draft: Draft) -> Iterator[Problem]:
 
 
 def _may_have_sets(draft: Draft) -> bool:
+    """Whether a set is written out, named or made of two dicts' keys; most notebooks are seen no further."""
     kinds = draft.by_kind
-    return ast.Set in kinds or ast.SetComp in kinds or "set" in draft.code or "Set" in draft.code or "()" in draft.code
+    if ast.Set in kinds or ast.SetComp in kinds or "set[" in draft.code or "Set[" in draft.code:
+        return True
+    if any(node.id in NAMES for node in kinds.get(ast.Name, ())):
+        return True
+    return any(is_view(node.left) or is_view(node.right) for node in kinds.get(ast.BinOp, ()))
 
 
 class _Sites:

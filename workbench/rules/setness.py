@@ -55,7 +55,7 @@ class Setness:
     def operator(self, node: ast.BinOp, scope: Scope, depth: int) -> bool:
         sides = (node.left, node.right)
         return isinstance(node.op, OPERATORS) and any(
-            _is_view(side) or self.is_set(side, scope, depth) for side in sides
+            is_view(side) or self.is_set(side, scope, depth) for side in sides
         )
 
     def choice(self, node: ast.IfExp, scope: Scope, depth: int) -> bool:
@@ -133,7 +133,7 @@ _ASK: dict[type[ast.AST], Any] = {
 }
 
 
-def _is_view(node: ast.expr) -> bool:
+def is_view(node: ast.expr) -> bool:
     """``x.keys()`` or ``x.items()``: what operators make of them is a set."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("keys", "items")
 
