@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from chalicelib.warmup import without_collector
@@ -39,12 +40,19 @@ def _seconds_left() -> float | None:
     return remaining() / 1000 - 1 if remaining else None
 
 
-@app.route("/v1/use-cases/{name}/decisions", methods=["POST"])
-@answers
-def decide(name: str) -> Any:
-    service, client = _caller()
-    decided = service.decide(client, name, body_of(_request()), _seconds_left())
-    return Response(decided.envelope, headers={**JSON, "Location": f"/v1/decisions/{decided.id}"})
+def _decide(contract: int) -> Callable[[str], Any]:
+    @answers
+    def decide(name: str) -> Any:
+        service, client = _caller()
+        decided = service.decide(client, name, body_of(_request()), _seconds_left(), contract)
+        return Response(decided.envelope, headers={**JSON, "Location": f"/v1/decisions/{decided.id}"})
+
+    return decide
+
+
+# Literal prefixes: API Gateway does not try "/{contract}/..." where "/v1/..." has begun to match.
+for _contract in bootstrap.service().contracts:
+    app.route(f"/v{_contract}/use-cases/{{name}}/decisions", methods=["POST"])(_decide(_contract))
 
 
 @app.route("/v1/decisions/{decision_id}")

@@ -18,7 +18,7 @@ from chalicelib import intake, trace
 from chalicelib.engine import Engine
 from chalicelib.errors import DecisionFailed, NotFound
 from chalicelib.facts import canonical
-from chalicelib.manifest import Manifest, snake
+from chalicelib.manifest import Manifest, decisions_path, snake
 from chalicelib.run import Fact, Failure, Intake, Run
 from chalicelib.settings import LOCAL, ApiKey, Settings
 from chalicelib.usecase import UseCase, load
@@ -46,14 +46,17 @@ class Service:
 
     def __init__(self, settings: Settings, manifest: Manifest, engine: Engine, store: Callable[[], Any]) -> None:
         self.settings, self.manifest, self.engine, self.store = settings, manifest, engine, store
-        self._use_cases: dict[str, UseCase] = {}
+        self._use_cases: dict[tuple[str, int], UseCase] = {}
         self._lock = Lock()
 
-    def decide(self, client: ApiKey, name: str, body: bytes | str, seconds: float | None = None) -> Decided:
+    def decide(
+        self, client: ApiKey, name: str, body: bytes | str, seconds: float | None = None, contract: int | None = None
+    ) -> Decided:
         """One decision, stored before it is answered.
 
         Args:
             seconds: how long the caller can wait, when that is less than the stage's deadline.
+            contract: the contract that the caller knows; default: the notebook's.
 
         Raises:
             NotFound, Malformed, Invalid: nothing was decided and nothing stored.
@@ -61,7 +64,7 @@ class Service:
             DecisionFailed: stored as failed.
         """
         began = perf_counter()
-        usecase = self.use_case(client, name)
+        usecase = self.use_case(client, name, contract)
         request = intake.read(usecase.request_model, body, self.settings.photos)
         now, decision_id = datetime.now(UTC), str(uuid7())
         deadline = self.settings.deadline if seconds is None else min(self.settings.deadline, seconds)
@@ -99,46 +102,64 @@ class Service:
 
     def use_cases(self, client: ApiKey) -> list[dict[str, Any]]:
         """What this client may call: title, description, parameters in force, steps, version."""
-        return [self._describe(name) for name in sorted(self.manifest.use_cases) if may(client, name)]
+        return [self._describe(name) for name in self.manifest.names if may(client, name)]
+
+    @property
+    def contracts(self) -> range:
+        """The contracts to have routes for: to the highest there is, and on the local stage one more, for the next."""
+        return range(1, self.manifest.highest_contract + 1 + (self.settings.stage == LOCAL))
 
     def ready(self) -> None:
         """Raises Unavailable when a request could not be served now; what a use case raises when loaded."""
         self.engine.check()
         self.store().ping()
-        for name in self.manifest.use_cases:
-            self._load(name)
+        for name in self.manifest.names:
+            for contract in self.manifest.contracts(name):
+                self._load(name, contract)
 
-    def use_case(self, client: ApiKey, name: str) -> UseCase:
-        """The loaded use case. Raises NotFound when there is none, or not for this client."""
+    def use_case(self, client: ApiKey, name: str, contract: int | None = None) -> UseCase:
+        """The loaded use case. Raises NotFound when there is none, not for this client, or not under this contract."""
         name = snake(name)
-        if name not in self.manifest.use_cases or not may(client, name):
+        served = self.manifest.contracts(name)
+        if not served or not may(client, name):
             raise NotFound(f"there is no use case {name!r}")
-        return self._load(name)
+        if contract is not None and contract not in served:
+            now = " and ".join(decisions_path(name, one) for one in served)
+            raise NotFound(f"contract {contract} of {name} is not served; what is: {now}")
+        return self._load(name, contract or self.manifest.current(name))
 
-    def _load(self, name: str) -> UseCase:
-        if name not in self._use_cases:
+    def _load(self, name: str, contract: int) -> UseCase:
+        key = name, contract
+        if key not in self._use_cases:
             with self._lock, without_collector():  # two requests at once: one import
-                if name not in self._use_cases:
-                    overrides = self.settings.parameters.get(name)
-                    self._use_cases[name] = load(
-                        name, self.manifest.module(name), overrides, self.manifest.source(name)
-                    )
-        return self._use_cases[name]
+                if key not in self._use_cases:
+                    module, source = self.manifest.module(*key), self.manifest.source(*key)
+                    self._use_cases[key] = load(name, module, self._overrides(*key), source)
+        return self._use_cases[key]
+
+    def _overrides(self, name: str, contract: int) -> dict[str, Any]:
+        """The stage's parameters; of a frozen contract those of the day it was frozen, which fit it."""
+        if self.manifest.is_frozen(name, contract):
+            kept = self.manifest.frozen[name][contract].get("overrides", {}).get(self.settings.stage, {})
+            return dict(kept)
+        return self.settings.parameters.get(name, {})
 
     def _version(self, name: str, version: str) -> UseCase | None:
-        """The loaded use case, if it is the one that decided."""
-        usecase = self._load(name) if name in self.manifest.use_cases else None
-        return usecase if usecase and usecase.version == version else None
+        """The loaded use case, if it is one of those that decide now."""
+        loaded = (self._load(name, contract) for contract in self.manifest.contracts(name))
+        return next((usecase for usecase in loaded if usecase.version == version), None)
 
     def _describe(self, name: str) -> dict[str, Any]:
-        entry = self.manifest.use_cases[name]
-        overrides = self.settings.parameters.get(name, {})
+        contract, served = self.manifest.current(name), self.manifest.contracts(name)
+        entry, overrides = served[contract], self._overrides(name, contract)
         parameters = {
             key: {**about, "value": overrides.get(key, about["default"])} for key, about in entry["parameters"].items()
         }
         described = {key: entry[key] for key in ("title", "description", "notebook", "steps")}
-        version = entry["versions"][self.settings.stage]
-        return {"name": name, "version": version, **described, "parameters": parameters}
+        # a stage that came after the freeze has no version noted
+        version = entry["versions"].get(self.settings.stage) or self._load(name, contract).version
+        numbers = {"version": version, "contract": contract, "contracts": list(served)}
+        return {"name": name, **numbers, **described, "parameters": parameters}
 
     def _row(
         self, client: ApiKey, usecase: UseCase, request: Intake, run: Run, now: datetime, decision_id: str

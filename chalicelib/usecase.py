@@ -198,7 +198,8 @@ def _import(name: str, path: Path, overrides: dict[str, Any]) -> ModuleType:
     except (TypeError, ValueError) as error:
         fault = Fault("parameters", f"an override is not a finite JSON value: {error}")
         raise ContractError(name, [fault]) from error
-    qualified = f"chalicelib.usecases.{name}@{digest}"
+    own = f"frozen.{path.stem}" if path.parent.name == "frozen" else name  # loaded beside the present contract
+    qualified = f"chalicelib.usecases.{own}@{digest}"
     spec = importlib.util.spec_from_file_location(qualified, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python module")

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib import __version__
 from chalicelib.http.problems import MEDIA_TYPE
-from chalicelib.manifest import Manifest, kebab
+from chalicelib.manifest import Manifest, decisions_path
 from chalicelib.service import may
 from chalicelib.settings import ApiKey
 
@@ -69,10 +69,15 @@ def document(manifest: Manifest, client: ApiKey, samples: bool = True) -> dict[s
     """The OpenAPI document of what this client may call. ``samples``: photos by name are accepted."""
     schemas: dict[str, Any] = {"Problem": PROBLEM, "Degradation": DEGRADATION}
     paths: dict[str, Any] = {}
-    names = [name for name in sorted(manifest.use_cases) if may(client, name)]
-    for name in names:
-        paths[f"/v1/use-cases/{kebab(name)}/decisions"] = _decide(name, manifest.use_cases[name], schemas, samples)
-    envelopes = [_ref(f"{_camel(name)}Envelope") for name in names]
+    served = [
+        (name, contract, entry)
+        for name in manifest.names
+        if may(client, name)
+        for contract, entry in manifest.contracts(name).items()
+    ]
+    for name, contract, entry in served:
+        paths[decisions_path(name, contract)] = _decide(name, contract, entry, schemas, samples)
+    envelopes = [_ref(f"{_prefix(name, contract)}Envelope") for name, contract, _ in served]
     schemas["StoredAnswer"] = {"anyOf": envelopes} if len(envelopes) > 1 else (envelopes or [{}])[0]
     paths.update(_fixed_paths())
     return {
@@ -87,14 +92,14 @@ def document(manifest: Manifest, client: ApiKey, samples: bool = True) -> dict[s
     }
 
 
-def _decide(name: str, entry: dict[str, Any], schemas: dict[str, Any], samples: bool) -> dict[str, Any]:
-    request, decision, envelope = f"{_camel(name)}Request", f"{_camel(name)}Decision", f"{_camel(name)}Envelope"
+def _decide(name: str, contract: int, entry: dict[str, Any], schemas: dict[str, Any], samples: bool) -> dict[str, Any]:
+    request, decision, envelope = (f"{_prefix(name, contract)}{kind}" for kind in ("Request", "Decision", "Envelope"))
     _add(schemas, request, entry["request"] if samples else _without_samples(entry["request"]))
     _add(schemas, decision, entry["decision"])
     schemas[envelope] = _envelope(name, decision)
     return {
         "post": {
-            "operationId": f"decide_{name}",
+            "operationId": f"decide_{name}" if contract == 1 else f"v{contract}_decide_{name}",
             "summary": entry["title"],
             "description": entry["description"],
             "tags": ["decisions"],
@@ -191,6 +196,11 @@ def _ref(name: str) -> dict[str, str]:
 def _camel(name: str) -> str:
     """A use case's name as it stands in components: another name, another word."""
     return re.sub(r"(?:^|_)([a-z])", lambda found: found[1].upper(), name)
+
+
+def _prefix(name: str, contract: int) -> str:
+    """How the components of one contract begin. No use case's own name has an underscore before a capital."""
+    return _camel(name) if contract == 1 else f"{_camel(name)}_V{contract}"
 
 
 def _without_samples(schema: Any) -> Any:

@@ -11,6 +11,7 @@ import click
 COMMANDS = {
     "check": "workbench.commands.check:check",
     "build": "workbench.commands.build:build",
+    "contract": "workbench.commands.contract:contract",
     "serve": "workbench.commands.serve:serve",
     "demo": "workbench.commands.demo:demo",
 }
