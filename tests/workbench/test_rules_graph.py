@@ -19,7 +19,6 @@ HELPERS = {
     "defaults and stars": "def helper(limit=3, *more, **others):\n    return limit",
     "names that are no step": "def helper(nothing, like, this):\n    return this",
     "a parameter's name": "def helper(faces_max):\n    return faces_max",
-    "an async one": "async def helper():\n    return 1",
     "a generator": "def helper():\n    yield 1",
     "a circle": "def first(second):\n    return second\n\n\ndef second(first):\n    return first",
     "the name of a field": "def city(photo):\n    return photo",
