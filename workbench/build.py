@@ -18,7 +18,7 @@ from workbench import edited, stages
 from workbench import manifest as manifests
 from workbench.cache import Cache
 from workbench.contract import frozen
-from workbench.files import digest, digest_of, forget_bytecode, is_owned, write
+from workbench.files import digest, digest_of, forget_bytecode, is_owned, sweep, write
 from workbench.find import Found, find
 from workbench.journal import Journal
 from workbench.lock import locked
@@ -92,6 +92,7 @@ class _Build:
         """Modules first, the manifest last: a reader of the manifest finds what it names."""
         folder = self.project.generated
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
         modules = {folder / f"{name}.py": code.encode() for name, code in self.modules.items()}
         with self.journal.writing(modules, incomplete=self.report.failed):
             for path, code in modules.items():
