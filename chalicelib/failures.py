@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from chalicelib.facts import printable
 from chalicelib.graph import Step
+from chalicelib.sourcemap import Mapped
 from chalicelib.usecase import UseCase
 
 MESSAGE_LIMIT = 500  # characters of an exception's text that are kept
 
 
+class Described(dict[str, Any]):
+    """An exception as data, to be stored. ``traceback`` is for the log alone: it is no item of the dict."""
+
+    traceback: Mapped | None = None
+
+
 def describe_error(usecase: UseCase, step: Step, error: BaseException) -> dict[str, Any]:
     """An exception as data: its type, text and, where known, notebook, cell and line."""
     place = usecase.place_of(error) or usecase.place_of_step(step)
-    described: dict[str, Any] = {
-        "error": "failed",
-        "type": type(error).__name__,
-        "message": _text_of(error),
-    }
-    return described | (asdict(place) if place else {})
+    described = Described(error="failed", type=type(error).__name__, message=_text_of(error))
+    described.update(asdict(place) if place else {})
+    with suppress(Exception):  # an exception may be so broken that Python cannot take it down
+        described.traceback = Mapped(error, usecase.source)
+    return described
+
+
+def traceback_of(described: dict[str, Any]) -> str:
+    """The traceback of what was described, on lines of its own; empty where there is none."""
+    traceback = getattr(described, "traceback", None)
+    try:
+        return f"\n{traceback}" if traceback else ""
+    except Exception as error:  # whatever an exception's notes are made of: what failed is told all the same
+        return f"\n(no traceback: {type(error).__name__})"
 
 
 def _text_of(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from chalicelib import intake, trace
 from chalicelib.engine import Engine
 from chalicelib.errors import DecisionFailed, NotFound
 from chalicelib.facts import canonical
+from chalicelib.failures import traceback_of
 from chalicelib.manifest import Manifest, decisions_path, snake
 from chalicelib.run import Fact, Failure, Intake, Run
 from chalicelib.settings import LOCAL, ApiKey, Settings
@@ -76,7 +77,8 @@ class Service:
         self.store().save(row, [_result_row(decision_id, fact, timings[fact.task]) for fact in run.facts])
         for fact in run.facts:
             if fact.fallback:
-                log.warning("decision %s: %s.%s fell back: %s", decision_id, usecase.name, fact.task, fact.error)
+                said = str(fact.error) + traceback_of(fact.error or {})
+                log.warning("decision %s: %s.%s fell back: %s", decision_id, usecase.name, fact.task, said)
         if run.failure:
             raise _failed(decision_id, usecase, run.failure)
         return Decided(decision_id, envelope(row))
@@ -231,7 +233,7 @@ def _failed(decision_id: str, usecase: UseCase, failure: Failure) -> DecisionFai
     place: dict[str, Any] = {key: failure.error[key] for key in ("notebook", "cell", "line") if key in failure.error}
     where = f" ({place['notebook']}, cell {place['cell']}, line {place['line']})" if place else ""
     detail = f"{failure.kind.replace('-', ' ')}: {failure.step!r} of {usecase.name}{where}"
-    log.error("decision %s: %s: %s", decision_id, detail, failure.error)
+    log.error("decision %s: %s: %s%s", decision_id, detail, failure.error, traceback_of(failure.error))
     return DecisionFailed(failure.status, failure.kind, detail, decision_id=decision_id, step=failure.step, **place)
 
 

@@ -189,7 +189,13 @@ def load(name: str, path: Path, overrides: dict[str, Any] | None = None, source:
     """
     module = _import(name, path, overrides or {})
     placed = replace(source or Source(), filename=str(path))
-    return from_namespace(name, vars(module), placed, path.read_bytes())
+    try:
+        return from_namespace(name, vars(module), placed, path.read_bytes())
+    except ContractError as error:
+        for fault in error.faults:
+            if place := placed.place(placed.filename, fault.line):
+                error.add_note(f"  {place}: {fault.message}")
+        raise
 
 
 def _import(name: str, path: Path, overrides: dict[str, Any]) -> ModuleType:

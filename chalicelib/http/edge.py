@@ -13,8 +13,10 @@ from chalice.app import Request, Response
 
 from chalicelib.errors import Malformed, ServiceError, SettingsError
 from chalicelib.http.problems import from_chalice, from_error, problem
+from chalicelib.sourcemap import map_record
 
 log = logging.getLogger("artemis")
+log.addFilter(map_record)  # an error of exported code is logged with its place in the notebook
 
 JSON: dict[str, str | list[str]] = {"Content-Type": "application/json"}
 
