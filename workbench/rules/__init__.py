@@ -11,6 +11,7 @@ from workbench.rules import (  # noqa: F401  in the order of docs/rules.md
     closure,
     contract,
     effects,
+    facts,
     form,
     imports,
     loading,

@@ -21,7 +21,19 @@ DEEP = 20_000  # Python's own parser takes code that is nested deeper than its c
 
 @rule("closure", whole=True)
 def closure(draft: Draft) -> Iterator[Problem]:
-    """Every name that exported code uses comes from an exported cell, an import or a parameter."""
+    """Every name that exported code uses comes from an exported cell, an import or a parameter.
+
+    In the notebook a name may come from any cell that was ever run; the module has only the exported ones. Names
+    that are used only inside functions count, too: they would fail with the first request.
+
+    Bad:
+        def share(count: int) -> float:
+            return count / people_max
+
+    Good:
+        def share(count: int) -> float:
+            return count / faces_max
+    """
     from pyflakes import messages
 
     used: dict[int, list[tuple[str, Any]]] = {}  # unexported cell -> what exported ones use of it

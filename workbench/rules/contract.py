@@ -1,4 +1,4 @@
-"""Rules of the graph: arguments resolve, facts are recorded, tasks are left to the engine."""
+"""Rules of the graph: argument names resolve, and what is given to whom."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from chalicelib.errors import Fault
 from chalicelib.names import Scope, Signature, resolve_names
-from workbench.bindings import Function, bound, local_names
+from workbench.bindings import Function, bound
 from workbench.draft import Draft
 from workbench.problems import Problem
 from workbench.rules.catalogue import rule
@@ -18,7 +18,15 @@ Definition = Function | ast.ClassDef
 
 @rule("decide-missing", whole=True)
 def decide_missing(draft: Draft) -> Iterator[Problem]:
-    """`decide` is a function at the top level of an exported cell."""
+    """`decide` is a function at the top level of an exported cell.
+
+    In `if` or `try` it might be there or not; the graph of steps must not depend on that.
+
+    Bad:
+        if faces_max > 0:
+            def decide(faces: list[Face]) -> Decision:
+                return Decision(outcome="approve")
+    """
     inner = _inner_functions(draft)
     if "decide" not in draft.functions and "decide" in inner:
         message, hint = "decide is defined inside another statement", "define it at the top level of a cell"
@@ -29,32 +37,77 @@ def decide_missing(draft: Draft) -> Iterator[Problem]:
 def unknown_argument(draft: Draft) -> Iterator[Problem]:
     """Every argument of a step is another step, a field of `Request`, or a given name.
 
-    The given names are `request`, `now`, and for tasks `models`.
+    The given names are `request`, `now`, and for tasks `models`. Nothing is ambient: what a step needs stands in its
+    signature, and its name says where it comes from.
+
+    Bad:
+        def decide(crowdde: bool) -> Decision:
+            return Decision(outcome="review" if crowdde else "approve")
+
+    Good:
+        def decide(crowded: bool) -> Decision:
+            return Decision(outcome="review" if crowded else "approve")
     """
     return _faults(draft, "unknown-argument")
 
 
 @rule("name-clash", whole=True)
 def name_clash(draft: Draft) -> Iterator[Problem]:
-    """No name that a step asks for is both a step and a field of `Request`."""
+    """No name that a step asks for is both a step and a field of `Request`.
+
+    It could mean either.
+
+    Bad:
+        def photo(faces: list[Face]) -> bool:
+            return len(faces) == 1
+
+
+        def decide(photo: bool) -> Decision:
+            return Decision(outcome="approve" if photo else "review")
+    """
     return _faults(draft, "name-clash")
 
 
 @rule("reserved-name", whole=True)
 def reserved_name(draft: Draft) -> Iterator[Problem]:
-    """`request`, `now`, `models` and `history` name no function, no field of `Request` and no parameter."""
+    """`request`, `now`, `models` and `history` name no function, no field of `Request` and no parameter.
+
+    They are what Artemis itself gives to steps.
+
+    Bad:
+        def now() -> float:
+            return 0.5
+    """
     return _faults(draft, "reserved-name")
 
 
 @rule("parameter-argument", whole=True)
 def parameter_argument(draft: Draft) -> Iterator[Problem]:
-    """No step asks for a parameter as an argument: it is a module global, used in the body."""
+    """No step asks for a parameter as an argument: it is a module global, used in the body.
+
+    A stage sets it in the module, and papermill in the notebook.
+
+    Bad:
+        def decide(faces: list[Face], faces_max: int) -> Decision:
+            return Decision(outcome="review" if len(faces) > faces_max else "approve")
+
+    Good:
+        def decide(faces: list[Face]) -> Decision:
+            return Decision(outcome="review" if len(faces) > faces_max else "approve")
+    """
     return _faults(draft, "parameter-argument")
 
 
 @rule("argument-form", whole=True)
 def argument_form(draft: Draft) -> Iterator[Problem]:
-    """An argument of a step is only a name: no default, no `*`, `**` or `/`."""
+    """An argument of a step is only a name: no default, no `*`, `**` or `/`.
+
+    A default would stand in, in silence, for a step whose name is spelt wrong.
+
+    Bad:
+        def decide(crowded: bool = False) -> Decision:
+            return Decision(outcome="review" if crowded else "approve")
+    """
     return _faults(draft, "argument-form")
 
 
@@ -63,6 +116,15 @@ def given_to_tasks(draft: Draft) -> Iterator[Problem]:
     """Only tasks ask for `models` and `history`.
 
     What they give is recorded as the task's result; logic that used them could not be replayed.
+
+    Bad:
+        def crowded(photo: Photo, models) -> bool:
+            return len(models.faces(photo)) > faces_max
+
+    Good:
+        @task(timeout=5)
+        def crowded(photo: Photo, models) -> bool:
+            return len(models.faces(photo)) > faces_max
     """
     return _faults(draft, "given-to-tasks")
 
@@ -72,19 +134,40 @@ def plain_function(draft: Draft) -> Iterator[Problem]:
     """A step is a plain `def`: neither async nor a generator.
 
     The engine runs steps in parallel already: a step that blocks needs no `await`.
+
+    Bad:
+        async def decide(crowded: bool) -> Decision:
+            return Decision(outcome="review" if crowded else "approve")
     """
     return _faults(draft, "plain-function")
 
 
 @rule("cycle", whole=True)
 def cycle(draft: Draft) -> Iterator[Problem]:
-    """Steps do not need each other in a circle."""
+    """Steps do not need each other in a circle.
+
+    None of them could be the first.
+
+    Bad:
+        def crowded(calm: bool) -> bool:
+            return not calm
+
+
+        def calm(crowded: bool) -> bool:
+            return not crowded
+    """
     return _faults(draft, "cycle")
 
 
 @rule("history", whole=True)
 def history(draft: Draft) -> Iterator[Problem]:
-    """No task asks for `history`, which this version does not offer yet."""
+    """No task asks for `history`, which this version does not offer yet.
+
+    Bad:
+        @task(timeout=5)
+        def faces(photo: Photo, models, history) -> list[Face]:
+            return models.faces(photo)
+    """
     return _faults(draft, "history")
 
 
@@ -154,40 +237,3 @@ def _fields(draft: Draft, name: str = "Request", depth: int = 0) -> frozenset[st
         fields |= inherited
     annotated = (node.target for node in classes[-1].body if isinstance(node, ast.AnnAssign))
     return frozenset(fields | {target.id for target in annotated if isinstance(target, ast.Name)})
-
-
-@rule("fact")
-def fact(draft: Draft) -> Iterator[Problem]:
-    """A task says what it returns, and not ``Any`` or ``object``: its result is recorded by it."""
-    for name, (_, node) in draft.functions.items():
-        if not is_task(node):
-            continue
-        if node.returns is None:
-            message = f"task {name!r} has no return annotation, so its result cannot be recorded"
-            yield at_node(draft, "fact", message, "say what it returns: -> …", node)
-        elif ast.unparse(node.returns) in ("Any", "typing.Any", "object"):
-            message = f"task {name!r} returns {ast.unparse(node.returns)}, which cannot be recorded"
-            yield at_node(draft, "fact", message, "name the type", node.returns)
-
-
-@rule("star-import")
-def star_import(draft: Draft) -> Iterator[Problem]:
-    """No ``import *``: nobody could tell which names it brings."""
-    for node in draft.nodes:
-        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            message = f"from {node.module} import * in an exported cell"
-            yield at_node(draft, "star-import", message, "import the names that are used", node)
-
-
-@rule("task-called")
-def task_called(draft: Draft) -> Iterator[Problem]:
-    """A task is never called directly by exported code: it would be neither recorded nor replayed."""
-    tasks = {name for name, (_, node) in draft.functions.items() if is_task(node)}
-    for name, (_, node) in draft.functions.items():
-        for call in draft.nodes_of(node):
-            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in tasks):
-                continue
-            if call.func.id not in local_names(node):
-                message = f"{name!r} calls the task {call.func.id!r} directly"
-                hint = f"take {call.func.id!r} as an argument instead"
-                yield at_node(draft, "task-called", message, hint, call)

@@ -18,7 +18,10 @@ TAGS = (EXPORT, PARAMETERS, "metrics")
 
 @rule("tags")
 def tags(draft: Draft) -> Iterator[Problem]:
-    """Tags are spelt right, given once, and mark code cells."""
+    """Tags are spelt right, given once, and mark code cells.
+
+    A cell with a misspelt tag would silently stay out of the module.
+    """
     for cell in draft.notebook.cells:
         for tag in dict.fromkeys(cell.tags):
             if cell.tags.count(tag) > 1:
@@ -40,7 +43,10 @@ def _near_miss(tag: str) -> str | None:
 
 @rule("one-parameters-cell")
 def one_parameters_cell(draft: Draft) -> Iterator[Problem]:
-    """There is exactly one cell tagged ``parameters``."""
+    """There is exactly one cell tagged `parameters`.
+
+    It is where a stage's values, and papermill's, are put in. It may be empty but for a comment.
+    """
     cells = draft.notebook.tagged(PARAMETERS)
     if not cells:
         hint = "tag the cell with the thresholds 'parameters'; it may be empty but for a comment"
@@ -52,7 +58,18 @@ def one_parameters_cell(draft: Draft) -> Iterator[Problem]:
 
 @rule("parameter-form")
 def parameter_form(draft: Draft) -> Iterator[Problem]:
-    """The parameters cell holds annotated assignments of literals, JSON types only (and imports)."""
+    """The parameters cell holds annotated assignments of literals, JSON types only (and imports).
+
+    A value can then be shown, changed by a stage and compared between versions. The comment behind it is its
+    description.
+
+    Bad:
+        people_max = 3
+        share_max: float = 1 / 3
+
+    Good:
+        people_max: int = 3  # more people than this: review
+    """
     parsed = next((parsed for parsed in draft.exported if PARAMETERS in parsed.cell.tags), None)
     hint = "name: type = literal  # what it means"
     for node in parsed.tree.body if parsed and parsed.tree else ():
@@ -90,7 +107,14 @@ def _not_json_value(value: Any) -> str | None:
 
 @rule("required", whole=True)
 def required(draft: Draft) -> Iterator[Problem]:
-    """``Request``, ``Decision`` and ``decide`` are exported."""
+    """`Request`, `Decision` and `decide` are exported.
+
+    They are what the service asks of every use case.
+
+    Bad:
+        def decision(crowded: bool) -> Decision:
+            return Decision(outcome="review" if crowded else "approve")
+    """
     kinds = {"Request": "class Request(BaseModel)", "Decision": "class Decision(BaseModel)"}
     for name, form in {**kinds, "decide": "def decide(...) -> Decision"}.items():
         if name not in draft.bindings:

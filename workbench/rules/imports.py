@@ -110,3 +110,19 @@ def _is_private(name: str) -> bool:
     if len(parts) == 1 or parts[1] == "*":
         return False
     return parts[1].startswith("_") or (public is not None and parts[1] not in public)
+
+
+@rule("star-import")
+def star_import(draft: Draft) -> Iterator[Problem]:
+    """No `import *`: nobody could tell which names it brings.
+
+    Bad:
+        from math import *
+
+    Good:
+        from math import sqrt
+    """
+    for node in draft.nodes:
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            message = f"from {node.module} import * in an exported cell"
+            yield at_node(draft, "star-import", message, "import the names that are used", node)

@@ -14,9 +14,36 @@ elsewhere(
         BROKEN = 1 / 0
     """,
 )
-elsewhere("model-missing", "`Request` and `Decision` are pydantic models.")
-elsewhere("annotation", "Every annotation of a step can be evaluated.")
-elsewhere("parameters", "A parameter's default fits its annotation, strictly, as JSON.")
+elsewhere(
+    "model-missing",
+    """`Request` and `Decision` are pydantic models.
+
+    The API, its documentation and the record are made from them.
+
+    Bad:
+        Request = dict
+    """,
+)
+elsewhere(
+    "annotation",
+    """Every annotation of a step can be evaluated.
+
+    Bad:
+        @task(timeout=5)
+        def faces(photo: Photo, models) -> "list[faces_max.kind]":
+            return models.faces(photo)
+    """,
+)
+elsewhere(
+    "parameters",
+    """A parameter's default fits its annotation, strictly, as JSON.
+
+    So does every value that a stage gives.
+
+    Bad:
+        share_max: float = "0.5"
+    """,
+)
 elsewhere(
     "fallback",
     """A task's fallback is a value that the task could return.
@@ -31,14 +58,54 @@ elsewhere(
             return Decision(outcome="review" if crowded else "approve")
     """,
 )
-elsewhere("decide-returns", "`decide` is annotated to return `Decision`.")
-elsewhere("decide-task", "`decide` is logic, not a task.")
-elsewhere("subject", "At most one field of `Request` is the `Subject`.")
+elsewhere(
+    "decide-returns",
+    """`decide` is annotated to return `Decision`.
+
+    Bad:
+        def decide(crowded: bool) -> str:
+            return "review" if crowded else "approve"
+    """,
+)
+elsewhere(
+    "decide-task",
+    """`decide` is logic, not a task.
+
+    Decisions are recomputed from recorded facts.
+
+    Bad:
+        @task(timeout=5)
+        def decide(crowded: bool) -> Decision:
+            return Decision(outcome="review" if crowded else "approve")
+    """,
+)
+elsewhere(
+    "subject",
+    """At most one field of `Request` is the `Subject`.
+
+    It is whose decision this is: history is looked up by it.
+
+    Bad:
+        class Request(BaseModel):
+            user_id: Subject
+            other_id: Subject
+            photo: Photo
+    """,
+)
 elsewhere(
     "request-record",
     """No field of `Request` is excluded from the record.
 
     A request is stored as validated, so that every decision can be explained and replayed.
+
+    Bad:
+        from pydantic import Field
+
+
+        class Request(BaseModel):
+            user_id: Subject
+            photo: Photo
+            note: str = Field("", exclude=True)
     """,
 )
 elsewhere("notebook", "A file `*.ipynb` in `usecases/` is a notebook of nbformat 4 in Python, in UTF-8, with cells.")

@@ -14,7 +14,13 @@ from workbench.rules.places import at_node, column
 
 @rule("magic")
 def magic(draft: Draft) -> Iterator[Problem]:
-    """Exported cells hold no magics and no shell escapes."""
+    """Exported cells hold no magics and no shell escapes.
+
+    They are IPython's, and the module is plain Python.
+
+    Bad:
+        %matplotlib inline
+    """
     for parsed in draft.exported:
         if parsed.error is not None:
             yield from (_magic(draft, parsed, line) for line in without_magics(parsed.cell.source)[1])
@@ -25,6 +31,10 @@ def syntax(draft: Draft) -> Iterator[Problem]:
     """Exported cells are Python that compiles, and so are all of them together.
 
     No `return` or `await` stands outside a function.
+
+    Bad:
+        def share(count: int) -> float
+            return count / faces_max
     """
     for parsed in draft.exported:
         if parsed.error is not None:
@@ -56,7 +66,13 @@ def _syntax_error(draft: Draft, parsed: Parsed, plain: str) -> Iterator[Problem]
 
 @rule("future-import")
 def future_import(draft: Draft) -> Iterator[Problem]:
-    """`from __future__` stands at the top of the first exported or parameters cell."""
+    """`from __future__` stands at the top of the first exported or parameters cell.
+
+    Python allows it only at the top of a module.
+
+    Bad:
+        from __future__ import annotations
+    """
     for node in _late_futures(draft):
         hint = "move it to the top of the first exported or parameters cell"
         yield at_node(draft, "future-import", "from __future__ stands too late", hint, node)
