@@ -30,7 +30,7 @@ serve: setup ## Serve on PORT (8000)
 	@$(BIN)/artemis serve --port $(PORT)
 
 lab: setup ## Open JupyterLab on the use cases
-	@$(BIN)/jupyter lab usecases
+	@$(BIN)/artemis lab
 
 test: setup ## Everything that guards main
 	$(BIN)/ruff check .

@@ -9,9 +9,14 @@ import click
 
 # in the order in which a use case meets them; `artemis --help` lists them so
 COMMANDS = {
+    "new": "workbench.commands.new:new",
+    "lab": "workbench.commands.lab:lab",
     "check": "workbench.commands.check:check",
     "build": "workbench.commands.build:build",
+    "validate": "workbench.commands.validate:validate",
     "contract": "workbench.commands.contract:contract",
+    "clean": "workbench.commands.clean:clean",
+    "setup-git": "workbench.commands.setup_git:setup_git",
     "serve": "workbench.commands.serve:serve",
     "demo": "workbench.commands.demo:demo",
 }
