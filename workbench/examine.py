@@ -28,6 +28,8 @@ from workbench.fingerprint import fingerprints
 from workbench.problems import Problem, at
 from workbench.rules.places import from_fault
 
+OPTOUT = re.compile(r"#?\s*artemis:\s*ignore\s*(?:\[[^\]]*\])?")
+
 
 @dataclass(frozen=True)
 class Examined:
@@ -125,10 +127,10 @@ def _parameters(draft: Draft, parameters: Parameters) -> dict[str, Any]:
 
 
 def _comment_behind(lines: list[str], node: ast.stmt) -> str:
-    """The comment that ends a statement's last line. Columns are in UTF-8 bytes."""
+    """The comment that ends a statement's last line, an opt-out aside. Columns are in UTF-8 bytes."""
     assert node.end_lineno is not None
     rest = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()
-    return rest.partition("#")[2].strip()
+    return OPTOUT.sub("", rest.partition("#")[2]).strip()
 
 
 class Schemas(GenerateJsonSchema):

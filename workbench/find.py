@@ -43,11 +43,12 @@ def find(project: Project) -> Found:
 
 
 def _clashes(project: Project, name: str, paths: list[Path]) -> list[Problem]:
-    """Neither is built: whichever was meant, the other would be lost."""
-    names = " and ".join(map(project.relative, paths))
-    message = f"two notebooks would be the module {name}.py: {names}"
-    hint = "rename one of them to a name of its own"
-    return [Problem(project.relative(path), 0, 0, 0, "module-name", message, hint) for path in paths]
+    """Reported at each but the first. None is built: whichever was meant, the others would be lost."""
+    first, *others = sorted(paths, key=lambda path: (path.stem != name, path.name))
+    message = f"two notebooks would be the module {name}.py: this one and {project.relative(first)}"
+    hint = "rename it to a name of its own; until then neither is built"
+    clashes = [Problem(project.relative(path), 0, 0, 0, "module-name", message, hint) for path in others]
+    return clashes if first.stem == name else [_misnamed(project, name, first), *clashes]
 
 
 def _misnamed(project: Project, name: str, path: Path) -> Problem:

@@ -12,6 +12,8 @@ SAME = {
     "closure": {"annotation", "fact", "load"},
     "parameter-form": {"parameters"},
     "reserved-name": {"reserved-name"},
+    "missing-requirement": {"load"},
+    "private-import": {"load"},
 }
 
 
