@@ -13,6 +13,7 @@ COMMANDS = {
     "lab": "workbench.commands.lab:lab",
     "check": "workbench.commands.check:check",
     "build": "workbench.commands.build:build",
+    "diff": "workbench.commands.diff:diff",
     "validate": "workbench.commands.validate:validate",
     "contract": "workbench.commands.contract:contract",
     "clean": "workbench.commands.clean:clean",
