@@ -17,6 +17,7 @@ from workbench.rules import (  # noqa: F401  in the order of docs/rules.md
     loading,
     optout,
     outputs,
+    patterns,
     purity,
     rebinding,
     secret,

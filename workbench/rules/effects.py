@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from workbench.bindings import Function
-from workbench.draft import Draft
+from workbench.draft import PARAMETERS, Draft
 from workbench.problems import Problem
 from workbench.rules.catalogue import rule
 from workbench.rules.impure import NAMES, UNSEEDED
@@ -76,8 +76,9 @@ def _may_have_effects(draft: Draft) -> bool:
 
 def _effects(draft: Draft, walked: Code, unit: Unit) -> Iterator[tuple[Mention, str, str, Mention]]:
     """(where, what kind, through which helper, what in the end) of all that happens when a statement is run."""
-    if _is_main_guard(unit.statement):
-        return
+    parsed, _ = draft.place(unit.statement.lineno)
+    if _is_main_guard(unit.statement) or (parsed and PARAMETERS in parsed.cell.tags):
+        return  # what else than parameters stands in their cell is reported as that
     for mention in unit.mentions:
         if mention.scope.runs_later():
             continue
