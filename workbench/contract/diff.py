@@ -7,6 +7,7 @@ new field of a response is none of their business, one that is gone is.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from workbench.contract.flatten import Form, flatten, resolve
@@ -14,6 +15,7 @@ from workbench.contract.limits import limits
 from workbench.contract.words import KINDS, Effect, Severity, Side, listed, sentence, severity_of, shown
 
 UNKNOWN = ("not", "if", "then", "else", "dependentRequired", "dependentSchemas", "patternProperties", "contains")
+PLACES = 4  # in which a model's changes are told; many that hold each other have places without number
 DEPTH = 40  # of nested fields: nobody reads on, and a model that holds itself ends
 Found = tuple[str, str, Severity, str]  # path, kind, severity, sentence
 
@@ -30,7 +32,7 @@ class _Comparison:
         self.side, self.old_root, self.new_root = side, old_root, new_root
         self.found: list[Found] = []
         self._open: list[tuple[Any, Any]] = []  # pairs being compared: a model that holds itself meets them again
-        self._same: set[tuple[str, str]] = set()  # references known to be equal
+        self._told: Counter[tuple[Any, Any]] = Counter()  # how often models of a name were compared
 
     def say(self, effect: Effect, kind: str, path: str, what: str = "", old: str = "") -> None:
         severity = severity_of(effect, self.side)
@@ -38,15 +40,13 @@ class _Comparison:
 
     def schemas(self, path: str, old: Any, new: Any) -> None:
         pair = (_key(old), _key(new))
-        if pair in self._open or pair in self._same or len(self._open) > DEPTH:
+        if pair in self._open or self._told[pair] >= PLACES or len(self._open) > DEPTH:
             return
-        before = len(self.found)
+        self._told[pair] += isinstance(pair[0], str) and isinstance(pair[1], str)
         self._open.append(pair)
         self._forms(path, flatten(old, self.old_root), flatten(new, self.new_root))
         self._annotations(path, old, new)
         self._open.pop()
-        if len(self.found) == before and isinstance(pair[0], str) and isinstance(pair[1], str):
-            self._same.add(pair)
 
     def _annotations(self, path: str, old: Any, new: Any) -> None:
         was, now = resolve(old, self.old_root), resolve(new, self.new_root)
@@ -67,12 +67,12 @@ class _Comparison:
         self._kinds(path, old, new)
 
     def _values(self, path: str, old: Form, new: Form) -> None:
-        """Enumerated values that came or went; those of a kind that is open on the other side are told there."""
-        gone = [v for text, v in old.values.items() if text not in new.values and _kind(v) not in new.kinds]
-        come = [v for text, v in new.values.items() if text not in old.values and _kind(v) not in old.kinds]
-        if gone := [value for value in gone if value is not None or "null" not in new.kinds]:
+        """Enumerated values that came or went; those of a kind that is open on the other side are not lost."""
+        gone = [v for text, v in old.values.items() if text not in new.values and not _fits(v, new)]
+        come = [v for text, v in new.values.items() if text not in old.values and not _fits(v, old)]
+        if gone:
             self.say("narrower", "removed", path, listed(gone))
-        if come := [value for value in come if value is not None or "null" not in old.kinds]:
+        if come:
             self.say("wider", "added", path, listed(come))
 
     def _kinds(self, path: str, old: Form, new: Form) -> None:
@@ -102,7 +102,11 @@ class _Comparison:
             else:
                 self.say(effect, words[1], path, "whole numbers", "number")
                 self._pairs(path, kind, more.kinds[kind], less.kinds[other])
-        elif not (kind == "integer" and other in less.kinds):  # told under "number"
+        elif kind == "integer" and other in less.kinds:
+            if other in more.kinds:  # otherwise it is told under "number"
+                pair = (less.kinds[other], more.kinds[kind])
+                self._pairs(path, other, *(pair if effect == "wider" else pair[::-1]))
+        else:
             self.say(effect, words[0], path, KINDS.get(kind, kind))
 
     def _pairs(self, path: str, kind: str, old: list[dict[str, Any]], new: list[dict[str, Any]]) -> None:
@@ -145,22 +149,26 @@ class _Comparison:
             self.say("breaking", "changed", path, f"{len(second)} fixed items", f"{len(first)}")
 
     def _fields(self, path: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-        was, now = old.get("properties", {}), new.get("properties", {})
-        needed, needs = set(old.get("required", ())), set(new.get("required", ()))
+        needed, needs = old.get("required", ()), new.get("required", ())
+        was = {**old.get("properties", {}), **{name: {} for name in needed if name not in old.get("properties", {})}}
+        now = {**new.get("properties", {}), **{name: {} for name in needs if name not in new.get("properties", {})}}
         for name in dict.fromkeys([*was, *now]):
             inner = f"{path}.{name}" if path else name
             if name not in now:
                 self.say("breaking", "field-removed", inner)
             elif name not in was:
-                self._new_field(inner, name in needs, old.get("additionalProperties") is False)
+                self._new_field(inner, now[name], name in needs, old.get("additionalProperties", True))
             else:
                 self._kept_field(inner, was[name], now[name], name in needed, name in needs)
 
-    def _new_field(self, path: str, required: bool, was_closed: bool) -> None:
+    def _new_field(self, path: str, schema: Any, required: bool, before: Any) -> None:
+        """``before``: what the old contract said of fields it did not name."""
         if self.side == "request":
             self.say("breaking" if required else "compatible", "field-required" if required else "field-added", path)
         else:  # breaking only where the contract had promised that there is nothing else
-            self.say("breaking" if was_closed else "compatible", "field-added", path)
+            self.say("breaking" if before is False else "compatible", "field-added", path)
+        if before is not False and (not required if self.side == "request" else before is not True):
+            self.schemas(path, before, schema)
 
     def _kept_field(self, path: str, old: Any, new: Any, needed: bool, needs: bool) -> None:
         if needs and not needed:
@@ -176,7 +184,7 @@ class _Comparison:
         """Fields without a name of their own: refused, or of one schema."""
         was, now = old.get("additionalProperties", True), new.get("additionalProperties", True)
         if was is False and now is not False:
-            self.say("compatible", "fields-allowed", path)
+            self.say("wider", "fields-allowed", path)
         elif now is False and was is not False:
             self.say("narrower", "fields-refused", path)
         elif was is not False:
@@ -185,7 +193,7 @@ class _Comparison:
 
 def _key(schema: Any) -> Any:
     """What tells a schema from others: the name it is referred to by, else the object itself."""
-    plain = isinstance(schema, dict) and schema.keys() == {"$ref"}
+    plain = isinstance(schema, dict) and "$ref" in schema and schema.keys() <= {"$ref", "$defs"}
     return schema["$ref"] if plain else id(schema)
 
 
@@ -194,6 +202,18 @@ def _kind(value: Any) -> str:
         return "null"
     names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
     return names[type(value)]
+
+
+def _fits(value: Any, form: Form) -> bool:
+    """Whether a value is one of an open kind, within its limits. Lists and objects are not looked into."""
+    kind = _kind(value)
+    if kind in ("array", "object"):
+        return False
+    limit = {"string": "Length", "integer": "imum", "number": "imum"}.get(kind, "")
+    size = len(value) if kind == "string" else value
+    point = {f"min{limit}": size, f"max{limit}": size} if limit else {}
+    open_to = [*form.kinds.get(kind, ()), *(form.kinds.get("number", ()) if kind == "integer" else ())]
+    return any(all(effect == "wider" for effect, *_ in limits(point, schema)) for schema in open_to)
 
 
 def _kinds_of(form: Form) -> set[str]:
