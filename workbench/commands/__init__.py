@@ -15,6 +15,8 @@ COMMANDS = {
     "build": "workbench.commands.build:build",
     "diff": "workbench.commands.diff:diff",
     "validate": "workbench.commands.validate:validate",
+    "test": "workbench.commands.test:test",
+    "case": "workbench.commands.case:case",
     "contract": "workbench.commands.contract:contract",
     "clean": "workbench.commands.clean:clean",
     "setup-git": "workbench.commands.setup_git:setup_git",
