@@ -166,6 +166,7 @@ def test_the_contract_in_words(kept: Any, sound: Any) -> None:
     (change,) = changes(kept)
     assert (change.kind, change.name) == ("contract", "Decision")
     assert '"reject"' in change.what
+    assert "| `outcome` may be" in as_markdown(since(kept))
 
 
 def test_a_title(kept: Any, sound: Any) -> None:

@@ -49,7 +49,7 @@ def _task(name: str, old: Outline, new: Outline, old_set: Overrides, new_set: Ov
             found.append(Change("task", name, f"{what} changed", before or "none", after or "none"))
     reasons = _reasons(name, old, new)
     if old.fingerprints[name]["source"] != new.fingerprints[name]["source"]:
-        detail = "; ".join(reasons or ["an import"])
+        detail = "; ".join(reasons or ["what its annotations name"])
         return [*found, Change("task", name, "changed", None, None, f"{detail}; {NEW_CALLS}")]
     moved = _moved(name, old, new, old_set, new_set)
     if moved:

@@ -17,6 +17,8 @@ from workbench.essence import essence
 from workbench.fingerprint import fingerprints
 from workbench.rules.contract import is_task, is_task_decorator
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -99,11 +101,12 @@ class Outline:
         Narrower than a fingerprint's reach, which takes in every doubt: here a local name is no helper.
         """
         seen: set[str] = set()
+        told = {*self.parameters, "Request", "Decision"}
         waiting = _named([each for each in walk(node) if each is not node], node) - {node.name}
         while waiting:
             name = waiting.pop()
             seen.add(name)
-            for _, statement in self.draft.bindings.get(name, ()) if name not in self.parameters else ():
+            for _, statement in self.draft.bindings.get(name, ()) if name not in told else ():
                 waiting |= _named(self.draft.nodes_of(statement), statement) - seen
         return {name for name in seen if name in self.draft.bindings}
 
@@ -144,14 +147,17 @@ class Outline:
 
 
 def _named(nodes: list[ast.AST], statement: ast.stmt) -> set[str]:
-    """The names that a statement reads, ``@task`` and what is local to its functions aside."""
-    marks = [each for each in getattr(statement, "decorator_list", ()) if is_task_decorator(each)]
-    marked = {id(each) for mark in marks for each in walk(mark)}
+    """The names that a statement reads: not those of ``@task``, of a function's annotations, or local to it."""
+    aside = [each for each in getattr(statement, "decorator_list", ()) if is_task_decorator(each)]
+    if isinstance(statement, FUNCTIONS):
+        aside += [each.annotation for each in nodes if isinstance(each, (ast.arg, ast.AnnAssign)) and each.annotation]
+        aside += [each.returns for each in (*nodes, statement) if isinstance(each, FUNCTIONS) and each.returns]
+    left_out = {id(each) for part in aside for each in walk(part)}
     local = {each.arg for each in nodes if isinstance(each, ast.arg)}
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+    if isinstance(statement, FUNCTIONS):
         local |= {each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
     read = (each for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load))
-    return {each.id for each in read if id(each) not in marked} - local
+    return {each.id for each in read if id(each) not in left_out} - local
 
 
 def _value(node: ast.expr) -> Any:

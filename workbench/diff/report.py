@@ -59,10 +59,18 @@ def _table(changes: list[Change]) -> str:
     if not changes:
         return ""
     rows = "".join(
-        f"| {change.kind} | {f'`{change.name}`' if change.name else ''} | {_escaped(_said(change))} |\n"
-        for change in changes
+        f"| {change.kind} | {f'`{change.name}`' if change.name else ''} | {_cell(change)} |\n" for change in changes
     )
     return f"\n\n| what | name | change |\n| --- | --- | --- |\n{rows}".rstrip("\n")
+
+
+def _cell(change: Change) -> str:
+    """What changed, escaped. The contract's sentences set their fields as code already, and keep that."""
+    parts = _said(change).split("`") if change.kind == "contract" else []
+    if len(parts) % 2 == 0:
+        return _escaped(_said(change))
+    shown = [part.replace("|", r"\|") if at % 2 else _escaped(part) for at, part in enumerate(parts)]
+    return "`".join(shown)
 
 
 def _status(each: UseCaseChanges) -> str:
@@ -94,4 +102,4 @@ def _shown(value: Any) -> str:
 
 def _escaped(text: str) -> str:
     """What markdown or HTML would make something of stays what it is: a heading may be ``<b>`` or ``a|b``."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", re.sub(r"\s+", " ", text))
