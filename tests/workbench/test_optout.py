@@ -82,12 +82,12 @@ def test_what_only_looks_like_one_in_a_text_is_none(source: str, project: Any, s
 def test_a_parameters_description_is_without_it(project: Any, sound: Any) -> None:
     secret = "corr3ct" + "-horse"
     parameters = f'password: str = "{secret}"  # of the demo  # artemis: ignore[secret]'
-    more = f'other: str = "{secret}-2"  # artemis: ignore[secret]'
+    more = f'other_password: str = "{secret}-2"  # artemis: ignore[secret]'
     cells = sound(parameters=f"{sound.source('parameters')}\nuser_password: str = 'guest'  # who\n{parameters}\n{more}")
     assert rules(project, cells) == []
     described = {name: value["description"] for name, value in project.entry("trial")["parameters"].items()}
     assert described["password"] == "of the demo"
-    assert described["other"] == ""
+    assert described["other_password"] == ""
 
 
 def test_json_has_the_fields_that_editors_and_ci_read_and_errors_exit_with_1(project: Any, sound: Any) -> None:

@@ -19,7 +19,7 @@ BELOW = {"parameter-form", "parameters"}  # whose example is written into the pa
 # Rules of metadata, outputs, stage files and the like: no example could be a cell's code.
 WITHOUT_CODE = {
     *("contract-version", "error-output", "module-name", "never-run", "notebook", "one-parameters-cell"),
-    *("output-size", "stage-file", "stage-parameters", "stale-outputs", "tags", "unknown-tag", "edited"),
+    *("output-size", "stage-file", "stage-parameters", "stale-outputs", "tags", "unknown-tag", "edited", "metrics"),
 }
 
 

@@ -22,8 +22,10 @@ from workbench.rules import (  # noqa: F401  in the order of docs/rules.md
     rebinding,
     secret,
     set_order,
+    shadowing,
     state,
     syntax,
+    tagging,
     unused,
     version,
 )

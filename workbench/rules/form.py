@@ -28,14 +28,14 @@ def tags(draft: Draft) -> Iterator[Problem]:
                 yield at(draft.notebook, cell, "tags", f"the tag {tag!r} is given twice", "remove one")
             if tag in (EXPORT, PARAMETERS) and cell.kind != "code":
                 yield at(draft.notebook, cell, "tags", f"{tag!r} marks a {cell.kind} cell", "only code is built")
-            if tag not in TAGS and (close := _near_miss(tag)):
+            if tag not in TAGS and (close := near_miss(tag)):
                 yield at(draft.notebook, cell, "tags", f"unknown tag {tag!r}", f"did you mean {close!r}?")
         if EXPORT in cell.tags and PARAMETERS in cell.tags:
             hint = "keep 'parameters': it is built too"
             yield at(draft.notebook, cell, "tags", "a cell is tagged both 'export' and 'parameters'", hint)
 
 
-def _near_miss(tag: str) -> str | None:
+def near_miss(tag: str) -> str | None:
     folded = tag.strip().lower()
     close = difflib.get_close_matches(folded, TAGS, n=1, cutoff=0.75)
     return close[0] if close else None
