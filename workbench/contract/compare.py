@@ -53,14 +53,14 @@ def _use_case(name: str, was: dict[int, Any], now: dict[int, Any], old: Document
             yield from _operation(name, contract, was[contract], now[contract], old, new)
         elif contract < highest:
             yield _raised(name, contract, highest)
-            if highest not in was:
-                yield from _operation(name, contract, was[contract], now[highest], old, new, accepted=True)
         else:
             message = f"contract {contract} is no longer served, and there is no higher one"
             yield Change(name, contract, "use case", "", "contract-removed", "breaking", message)
     for contract in sorted(now.keys() - was.keys()):
         message = f"contract {contract} is new: /v{contract}/use-cases/{name.replace('_', '-')}/decisions"
         yield Change(name, contract, "use case", "", "contract-added", "compatible", message)
+        if lower := [one for one in was if one < contract]:  # what its callers will meet when they move up
+            yield from _operation(name, contract, was[max(lower)], now[contract], old, new, accepted=True)
 
 
 def _whole(name: str, contract: int, severity: Severity, what: str) -> Change:
