@@ -49,12 +49,12 @@ def _settings(check: bool = True) -> dict[str, str]:
     """git's settings: name -> value. Programs are named by their paths: they need not be on PATH."""
     artemis, diff, merge = (_program(name, check) for name in ("artemis", "git-nbdiffdriver", "git-nbmergedriver"))
     missing = f"echo 'artemis is not at '{artemis}': notebooks are not cleaned; run artemis setup-git' >&2"
-    plain_diff = 'git --no-pager diff --no-index "$2" "$5" || true'
+    plain_diff = 'git --no-pager diff --no-index --no-ext-diff "$2" "$5" || true'  # also of what is no notebook
     return {
         "filter.artemis.clean": f"if test -x {artemis}; then {artemis} clean --stdin -- %f; else {missing}; cat; fi",
-        "filter.artemis.required": "false",  # a notebook that cannot be read is taken as it is
-        "diff.jupyternotebook.command": f'f() {{ if test -x {diff}; then {diff} diff "$@"; '
-        f"else {plain_diff}; fi; }}; f",
+        "filter.artemis.required": "false",  # a filter that fails keeps nobody from committing
+        "diff.jupyternotebook.command": f'f() {{ {{ test -x {diff} && {diff} diff --use-filter "$@" 2>/dev/null; }} || '
+        f"{plain_diff}; }}; f",
         "merge.jupyternotebook.name": "nbdime's merge of notebooks, cell by cell",
         "merge.jupyternotebook.driver": f"if test -x {merge}; then {merge} merge %O %A %B %L %P; "
         "else git merge-file --marker-size=%L %A %O %B; fi",

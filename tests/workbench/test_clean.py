@@ -216,8 +216,8 @@ def test_standard_input_goes_to_standard_output() -> None:
     data = bytes_of(notebook(run("a", 3, stream("한국어"))))
     assert artemis("--stdin", stdin=data).stdout_bytes == clean("x.ipynb", data)
     done = artemis("--stdin", "usecases/x.ipynb", stdin=b"<<<<<<< ours")
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert "usecases/x.ipynb is not cleaned: the file is not JSON" in done.stderr
+    assert (done.exit_code, done.stdout) == (0, "<<<<<<< ours")
+    assert "usecases/x.ipynb is taken as it is: the file is not JSON" in done.stderr
 
 
 def test_the_repositorys_own_notebooks_are_clean() -> None:

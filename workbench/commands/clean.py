@@ -19,7 +19,7 @@ def clean(paths: tuple[Path, ...], check: bool, staged: bool, stdin: bool) -> No
     """Strip what running and editing leave behind in notebooks.
 
     PATH is a notebook or a folder of notebooks; default: all of usecases/. Tags, cell ids, outputs and execution
-    counts stay. With --stdin PATH only names the notebook in messages.
+    counts stay. With --stdin PATH only names the notebook in messages, and what is no notebook passes unchanged.
     """
     if staged and not check:
         raise click.UsageError("--staged is for --check: what is staged is never written")
@@ -51,9 +51,11 @@ def _filter(name: str) -> None:
 
     data = sys.stdin.buffer.read()
     try:
-        sys.stdout.buffer.write(run(name, data))
-    except Unreadable as error:
-        raise CannotRun(f"{name} is not cleaned: {error.message}: {error.hint}") from None
+        cleaned = run(name, data)
+    except Unreadable as error:  # git asks in the middle of merges, too: nothing may be lost or stopped by it
+        click.echo(f"{name} is taken as it is: {error.message}\n  hint: {error.hint}", err=True)
+        cleaned = data
+    sys.stdout.buffer.write(cleaned)
 
 
 def _notebooks(paths: tuple[Path, ...]) -> list[Path]:
