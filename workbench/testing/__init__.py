@@ -1,0 +1,1 @@
+"""`artemis test`: rules, recorded cases and notebooks, each checked its own way, with one summary."""

@@ -1,0 +1,143 @@
+"""The tier of notebooks: nbval in a process of its own, many kernels at a time, and what came out as suites.
+
+pytest is given nothing of the project's own: no conftest, no settings, no plugins but those needed here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from workbench.notebook import Notebook, Unreadable
+from workbench.notebook import read as read_notebook
+from workbench.project import Project
+from workbench.testing import cells, sanitize
+from workbench.testing.plan import Plan
+from workbench.testing.results import Fault, Suite, Test
+from workbench.testing.sanitize import CannotTest
+
+START = 60  # seconds that a kernel may take to start
+FINE = (0, 1, 5)  # pytest's exit codes: passed, some failed, there were no tests
+
+
+def start(project: Project, plan: Plan) -> Running:
+    """Begin. Raises CannotTest when the sanitize file will not do."""
+    path = sanitize.find(project)
+    if path:
+        sanitize.check(path)
+    return Running(project, plan, path)
+
+
+class Running:
+    """A run of pytest over the notebooks."""
+
+    def __init__(self, project: Project, plan: Plan, sanitizing: Path | None) -> None:
+        self._project, self._plan, self._began = project, plan, perf_counter()
+        self._folder = tempfile.TemporaryDirectory(prefix="artemis-test-")
+        folder = Path(self._folder.name)
+        self._report, self._log = folder / "report.jsonl", folder / "log.txt"
+        (folder / "pytest.ini").write_text("[pytest]\n")
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                self._command(folder, sanitizing),
+                cwd=project.root,
+                env=self._environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def _command(self, folder: Path, sanitizing: Path | None) -> list[str]:
+        plan, project = self._plan, self._project
+        command = [sys.executable, "-m", "pytest", "-q", "-c", str(folder / "pytest.ini"), "--noconftest"]
+        command += ["--rootdir", str(project.root), "-p", "no:cacheprovider", "-p", "nbval.plugin"]
+        command += ["-p", "workbench.nbval_plugin", "--artemis-report", str(self._report)]
+        command += ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={plan.timeout:g}"]
+        command += [f"--nbval-kernel-startup-timeout={START}", "--color=no"]
+        command += ["--nbval-sanitize-with", str(sanitizing)] if sanitizing else []
+        jobs = min(plan.jobs, len(plan.names))
+        if jobs > 1:
+            command += ["-p", "xdist.plugin", "-n", str(jobs), "--dist", "loadfile"]
+        return command + [str(project.notebooks / f"{name}.ipynb") for name in plan.names]
+
+    def _environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+        return kept | {
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "ARTEMIS_STAGE": self._plan.stage,
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            "JUPYTER_PLATFORM_DIRS": "1",
+        }
+
+    def wait(self) -> list[Suite]:
+        """Every notebook's suite. Raises CannotTest when pytest itself could not run."""
+        code = self._process.wait()
+        took = perf_counter() - self._began
+        outcomes = self._outcomes()
+        broken = any(outcome["when"] == "collect" for outcome in outcomes)
+        if code not in FINE and not broken:
+            tail = self._log.read_text("utf-8", "replace").strip()[-2000:]
+            raise CannotTest(f"the notebooks cannot be run: pytest ended with exit code {code}:\n{tail}")
+        return [
+            self._suite(name, [one for one in outcomes if one["notebook"] == f"{name}.ipynb"], took)
+            for name in self._plan.names
+        ]
+
+    def _outcomes(self) -> list[dict[str, Any]]:
+        if not self._report.exists():
+            return []
+        return [json.loads(line) for line in self._report.read_text("utf-8").splitlines()]
+
+    def _suite(self, name: str, outcomes: list[dict[str, Any]], took: float) -> Suite:
+        place = f"usecases/{name}.ipynb"
+        suite = Suite("notebooks", name)
+        tests = [cells.test(place, outcome) for outcome in outcomes if outcome["when"] != "collect"]
+        suite.tests = tests
+        for outcome in outcomes:
+            if outcome["when"] == "collect":
+                fault = Fault("the notebook cannot be read", outcome["message"][-1000:], place=place)
+                suite.tests.append(Test("notebook", [fault]))
+        suite.seconds = sum(test.seconds for test in tests)
+        ran = sum(not test.skipped for test in tests)
+        suite.ran = f"{ran} cell{'' if ran == 1 else 's'} in a kernel"
+        self._look_at(suite, place)
+        return suite
+
+    def _look_at(self, suite: Suite, place: str) -> None:
+        try:
+            notebook = read_notebook(place, suite.use_case, (self._project.root / place).read_bytes())
+        except (OSError, Unreadable) as error:
+            if not suite.failed:
+                suite.tests.append(Test("notebook", [Fault(f"it cannot be read: {error}", place=place)]))
+            return
+        if not suite.tests and any(notebook.code):
+            message = "no cell was run: pytest ended before"
+            suite.tests.append(Test("notebook", [Fault(message, place=place)]))
+        if cells.is_stripped(notebook):
+            suite.ran += ", outputs unchecked"
+            suite.warnings.append(_unchecked(notebook))
+
+    def end(self) -> None:
+        """Stop what still runs, kernels included, and tidy up."""
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                self._process.terminate()
+            try:
+                self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._folder.cleanup()
+
+
+def _unchecked(notebook: Notebook) -> Fault:
+    message = "unchecked: no cell has outputs or an execution count, so cells were only run, and nothing was compared"
+    return Fault(message, hint="run the notebook from top to bottom and save it with its outputs", place=notebook.path)
