@@ -36,6 +36,8 @@ NONE = {
     "a client": "import sqlite3\nimport http.client\n\nCLIENT = http.client.HTTPConnection('localhost')",
     "a function that prints": "def show(value):\n    print(value)",
     "a lambda that prints": "SHOW = lambda value: print(value)",
+    "a function that is named by itself": "from time import time\n\nCLOCK = [time]",
+    "a table by identity": "NAMES = {id(faces_max): 'x'}",
     "a function that is named": "import time\n\nCLOCK = time.time",
     "a decorator": "import time\n\n\ndef timed(function):\n    def inner(*values):\n        print(time.time())\n"
     "        return function(*values)\n\n    return inner\n\n\n@timed\ndef twice(value):\n    return value * 2",

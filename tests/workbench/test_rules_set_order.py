@@ -100,6 +100,8 @@ FREE = {
     "a difference of numbers": "a = 3\nb = 2\nreturn [a - b, a | b]",
     "a dict's union": "a = {1: 2}\nreturn list(a | {3: 4})",
     "a text with a length": "return f'{len(set(x))}'",
+    "the words of an error": "raise ValueError(f'{set(x)} and ' + ', '.join({'a', 'b'}))",
+    "sorted after a sum": "return sorted(list(set(x)) + [1])",
     "a conversion for a set": "return {1}.union(list({2}))",
 }
 

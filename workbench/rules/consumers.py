@@ -37,16 +37,28 @@ class Consumers:
             self.note_call(node, scope)
         elif isinstance(node, ast.Compare):
             self.note_comparison(node)
-        elif isinstance(node, ast.Subscript):
-            self.free |= {node.value} if isinstance(node.value, (ast.Name, ast.DictComp)) else set()
-        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            self.targets[node.value] = node.targets[0]
-        elif isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
-            self.targets[node.value] = node.target
-        elif isinstance(node, ast.SetComp) or (
-            isinstance(node, (ast.GeneratorExp, ast.ListComp)) and node in self.free
-        ):
-            self.free |= {part.iter for part in node.generators}
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            self.note_assignment(node)
+        else:
+            self.free.update(self.passed_on(node))
+
+    def note_assignment(self, node: ast.Assign | ast.AnnAssign) -> None:
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+        if node.value is not None and len(targets) == 1 and isinstance(targets[0], ast.Name):
+            self.targets[node.value] = targets[0]
+
+    def passed_on(self, node: ast.AST) -> list[ast.AST]:
+        """The parts of an expression whose order cannot be seen because its own cannot."""
+        if isinstance(node, ast.Subscript) and isinstance(node.value, (ast.Name, ast.DictComp)):
+            return [node.value]
+        if isinstance(node, ast.Raise):
+            return list(walk(node))  # the words of an error are no answer
+        if isinstance(node, ast.BinOp) and node in self.free:
+            return [node.left, node.right]
+        is_drawn = isinstance(node, (ast.GeneratorExp, ast.ListComp)) and node in self.free
+        if isinstance(node, ast.SetComp) or is_drawn:
+            return [part.iter for part in getattr(node, "generators", ())]
+        return []
 
     def note_call(self, node: ast.Call, scope: Scope) -> None:
         dotted = self.code.dotted_expression(node.func, scope)

@@ -11,7 +11,7 @@ from workbench.problems import Problem
 from workbench.rules.catalogue import rule
 from workbench.rules.impure import NAMES, UNSEEDED
 from workbench.rules.places import at_node, words
-from workbench.rules.purity import WORDS, imports_any, impure, impurity, may_be_impure
+from workbench.rules.purity import SEEDED, WORDS, imports_any, impure, impurity, may_be_impure
 from workbench.rules.reach import reachable
 from workbench.scopes import Code, Mention, Scope, Unit
 from workbench.scoping import code
@@ -94,13 +94,10 @@ def effect(walked: Code, mention: Mention) -> str:
     if mention.call and (dotted in SHOWN or dotted.startswith(SHOWING)):
         return OUTPUT
     last = dotted.rpartition(".")[2]
+    if mention.call is None and last not in ("environ", "argv"):
+        return ""  # a function that is only named is not run
     is_made = last in CLIENTS or (last[:1].isupper() and dotted not in NAMES)
-    return "" if is_made or dotted in UNSEEDED or not _takes_effect(mention) else impurity(walked, mention)
-
-
-def _takes_effect(mention: Mention) -> bool:
-    """A function that is only named is not run; ``os.environ`` and ``sys.argv`` are read by naming them."""
-    return mention.call is not None or not mention.parts or mention.parts[0] in ("environ", "argv")
+    return "" if is_made or dotted in UNSEEDED or dotted in SEEDED else impurity(walked, mention)
 
 
 def _helper(draft: Draft, walked: Code, mention: Mention) -> str:

@@ -52,11 +52,11 @@ _FILES = """
 _READERS = "csv excel feather fwf hdf html json orc parquet pickle sas spss sql sql_query sql_table stata table xml"
 _PURE = """
     os.path os.fspath os.sep os.altsep os.extsep os.linesep os.pathsep os.curdir os.pardir os.name os.devnull
-    os.fsencode os.fsdecode random.Random random.SystemRandom.__doc__ numpy.random.default_rng
+    os.fsencode os.fsdecode random.Random numpy.random.default_rng
     numpy.random.RandomState numpy.random.SeedSequence numpy.random.PCG64 numpy.random.MT19937 numpy.random.Philox
-    numpy.random.SFC64 numpy.random.Generator shutil.get_terminal_size.__doc__ glob.escape sqlite3.sqlite_version
+    numpy.random.SFC64 numpy.random.Generator glob.escape sqlite3.sqlite_version
     secrets.compare_digest http.client.responses uuid6.UUID requests.codes requests.exceptions requests.status_codes
-    requests.utils.quote httpx.codes google.cloud.__version__
+    requests.utils.quote botocore.exceptions socket.error socket.timeout socket.gaierror socket.herror httpx.codes
 """
 NAMES: dict[str, Kind] = {
     **dict.fromkeys(_CLOCK.split(), "clock"),

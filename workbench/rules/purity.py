@@ -18,6 +18,7 @@ from workbench.rules.places import at_node
 from workbench.rules.reach import reach
 from workbench.scopes import Code, Mention, Scope, chain
 
+SEEDED = ("builtins.hash", "builtins.id")  # other values in every process
 IN_A_TASK = "do it in a @task, and take its result as an argument"
 WORDS = {  # kind -> what it does, what to do
     "clock": ("uses the clock", "take `now`, the decision's time, as an argument; or make it a @task"),
@@ -163,7 +164,7 @@ def impurity(code: Code, mention: Mention) -> Kind:
     dotted = code.dotted(mention.root, mention.parts, mention.scope)
     if not dotted:
         return "files" if _reads_path(code, mention) else ""
-    if dotted == "builtins.hash" and _is_stable(mention):
+    if dotted in SEEDED and _is_stable(mention):
         return ""
     return kind_of(dotted, mention.call)
 
@@ -217,7 +218,7 @@ def _makes_path(code: Code, call: ast.Call, scope: Scope, depth: int) -> bool:
 
 def _is_stable(mention: Mention) -> bool:
     """A hash that is the same in every process: of a number; or it is what ``__hash__`` answers, which sets use."""
-    if isinstance(mention.scope.node, Function) and mention.scope.node.name == "__hash__":
+    if isinstance(mention.scope.node, Function) and mention.scope.node.name in ("__hash__", "__repr__"):
         return True
     given = mention.call.args if mention.call else []
     return bool(given) and all(_is_number(value, mention.scope) for value in given)

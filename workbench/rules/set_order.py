@@ -99,8 +99,8 @@ class _Sites:
                 yield from self.display(node, scope)
             elif isinstance(node, ast.Assign):
                 yield from self.unpacking(node, scope)
-            elif isinstance(node, ast.FormattedValue) and self.sets.is_set(node.value, scope):
-                yield node.value, "it is written into a text"
+            elif isinstance(node, ast.FormattedValue):
+                yield from self.text(node, scope)
 
     def call(self, node: ast.Call, scope: Scope) -> Iterator[Found]:
         if self.consumers.is_free(node, scope):
@@ -161,6 +161,10 @@ class _Sites:
         for item in node.elts:
             if isinstance(item, ast.Starred) and isinstance(item.ctx, ast.Load) and self.unordered(item.value, scope):
                 yield item, "* unpacks it"
+
+    def text(self, node: ast.FormattedValue, scope: Scope) -> Iterator[Found]:
+        if not self.consumers.is_free(node, scope) and self.sets.is_set(node.value, scope):
+            yield node.value, "it is written into a text"
 
     def unpacking(self, node: ast.Assign, scope: Scope) -> Iterator[Found]:
         several = any(isinstance(target, (ast.Tuple, ast.List)) and len(target.elts) > 1 for target in node.targets)

@@ -114,7 +114,8 @@ class Setness:
         """Whether an annotation says set, also ``set[str] | None``."""
         annotation = unquoted(annotation)
         if isinstance(annotation, ast.BinOp):
-            return self.annotated(annotation.left) or self.annotated(annotation.right)
+            sides = [side for side in (annotation.left, annotation.right) if not _is_none(side)]
+            return all(map(self.annotated, sides))  # a text or a set may be told apart below
         if isinstance(annotation, ast.Subscript):
             outer = self.code.dotted_expression(annotation.value, self.code.module)
             inner = annotation.slice.elts[0] if isinstance(annotation.slice, ast.Tuple) else annotation.slice
@@ -131,6 +132,10 @@ _ASK: dict[type[ast.AST], Any] = {
     ast.Name: Setness.name,
     ast.Attribute: Setness.attribute,
 }
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def is_view(node: ast.expr) -> bool:
