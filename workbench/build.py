@@ -25,6 +25,7 @@ from workbench.lock import locked
 from workbench.make import Ingredients, Made, make_all
 from workbench.problems import Problem
 from workbench.project import Project, requirements
+from workbench.stage_places import placed
 
 EDITED = "edited by hand"  # of a module: not overwritten
 
@@ -87,6 +88,7 @@ class _Build:
         self.stages |= {name: self.old.stages.get(name, {}) for name in self.bad_stages}
         self._find_orphans(found.names)
         self._render_manifest()
+        self.report.problems = placed(self.project, self.report.problems)
 
     def write(self) -> None:
         """Modules first, the manifest last: a reader of the manifest finds what it names."""
@@ -94,13 +96,14 @@ class _Build:
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
         modules = {folder / f"{name}.py": code.encode() for name, code in self.modules.items()}
-        with self.journal.writing(modules, incomplete=self.report.failed):
+        orphans = {path: path.read_bytes() for path in self.orphans}
+        with self.journal.writing(modules | orphans, incomplete=self.report.failed):
             for path, code in modules.items():
                 write(path, code)
                 forget_bytecode(path)
             write(folder / "manifest.json", self.manifest)
-        for path in self.orphans:
-            path.unlink()
+            for path in orphans:
+                path.unlink()
         self.cache.write(self.manifest)
 
     def _keep(self, name: str) -> None:

@@ -10,7 +10,10 @@ from workbench.notebook import Cell, Notebook
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """``cell`` is 1-based over all cells, ``line`` and ``column`` 1-based in the cell; 0: none of its own."""
+    """``cell`` is 1-based over all cells, ``line`` and ``column`` 1-based in the cell; 0: none of its own.
+
+    In a stage file ``notebook`` is its path, ``cell`` is 0, and ``line`` counts from the file's first.
+    """
 
     notebook: str
     cell: int

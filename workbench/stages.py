@@ -19,8 +19,14 @@ def parse(data: bytes) -> Any:
         content = yaml.load(data, _loader()) or {}  # noqa: S506  a SafeLoader
         json.dumps(content, ensure_ascii=False).encode()
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(str(error).replace("\n", " ")) from None
+        raise ValueError(_words(error)) from None
     return json.loads(json.dumps(content))
+
+
+def _words(error: Exception) -> str:
+    """What is wrong, without YAML's own account of where: the problem has line and column."""
+    said = [getattr(error, name, None) for name in ("context", "problem")]
+    return ", ".join(filter(None, said)) or str(error).replace("\n", " ")
 
 
 @cache

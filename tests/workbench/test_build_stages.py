@@ -145,3 +145,46 @@ def test_a_stage_file_may_write_a_use_cases_name_either_way(name: str, review: A
     assert review.build().problems == []
     versions = review.entry("photo_review")["versions"]
     assert versions["production"] != versions["staging"]
+
+
+WHOLE = """\
+# production
+providers:
+  faces: local
+use_cases:
+  photo-review:
+    parameters:
+      faces_max: "2"
+"""
+PLACED = {  # a stage file -> line and column of the key that is wrong
+    "a value that does not fit": (WHOLE, 7, 7),
+    "an unknown parameter": (WHOLE.replace("faces_max", "face_max"), 7, 7),
+    "an unknown use case": (WHOLE.replace("photo-review", "foto-review"), 5, 3),
+    "an unknown provider": (WHOLE.replace("local", "nobody"), 3, 3),
+    "an unknown key": (WHOLE.replace("providers:", "provider:"), 2, 1),
+    "no YAML": (WHOLE.replace("local", "local: x"), 3, 15),
+    "in one line": ('use_cases: {photo_review: {parameters: {"faces_max": 0.5}}}', 1, 41),
+}
+
+
+@pytest.mark.parametrize("case", PLACED)
+def test_a_problem_of_a_stage_file_has_its_line(case: str, review: Any) -> None:
+    text, line, column = PLACED[case]
+    review.stage("production", text)
+    problem = next(problem for problem in review.build().problems if (problem.line, problem.column) == (line, column))
+    assert (problem.notebook, problem.cell) == (PRODUCTION, 0)
+    assert problem.code == text.split("\n")[line - 1]
+
+
+def test_the_report_shows_the_line_and_a_caret(review: Any) -> None:
+    review.stage("production", WHOLE)
+    shown = review.artemis("check").stdout
+    assert f"{PRODUCTION}  line 7" in shown
+    assert '    7 |       faces_max: "2"\n              ^' in shown
+
+
+def test_what_is_no_yaml_is_said_in_words(review: Any) -> None:
+    review.stage("production", "providers: [\n")
+    (problem,) = review.build().problems
+    assert "byte string" not in problem.message
+    assert "expected" in problem.message
