@@ -21,8 +21,10 @@ class Journal:
 
     @contextmanager
     def writing(self, modules: dict[Path, bytes], incomplete: bool) -> Iterator[None]:
-        """These are written inside, and the manifest last. After an ``incomplete`` build what a killed one
-        had begun stays known: a use case that was not built may be among it.
+        """These are written or removed inside, and the manifest is written.
+
+        After an ``incomplete`` build what a killed one had begun stays known: a use case that was not built
+        may be among it.
         """
         digests = {path: digest(code) for path, code in modules.items()}
         begun = self.modules | set(digests.values())

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -182,6 +183,8 @@ def _be_the_fork(project: Project, force: bool, began: float) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         _build_and_tell(project, force, began)
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         with suppress(OSError, ValueError):
             sys.stdout.flush()

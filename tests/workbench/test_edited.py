@@ -220,6 +220,17 @@ def test_an_edit_under_a_broken_notebook_is_kept(built: Any, sound: Any) -> None
         assert built.module("first").read_bytes() == edited
 
 
+def test_a_build_that_is_killed_before_it_removes_a_module_leaves_no_edit(built: Any) -> None:
+    (built.notebooks / "first.ipynb").unlink()
+    code = KILLED.replace("build.write = write", "Path.unlink = lambda path, **_: os.kill(os.getpid(), signal.SIGKILL)")
+    done = subprocess.run([sys.executable, "-c", code, ""], cwd=built.root, timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(built.manifest["use_cases"]) == ["second"]
+    assert built.module("first").exists()
+    assert built.build().problems == []
+    assert not built.module("first").exists()
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -261,7 +272,7 @@ def test_a_build_that_is_killed_leaves_whole_files_and_no_edit(
 
 
 def test_builds_at_the_same_time_wait_for_each_other(built: Any, sound: Any) -> None:
-    slow = "import time\n\ntime.sleep(0.7)"
+    slow = "import time\n\ntime.sleep(1.2)"
     built.notebook("first", sound.exporting(slow))
     command = [sys.executable, "-m", "workbench", "build"]
     root = str(Path(__file__).parents[2])
