@@ -22,6 +22,7 @@ from workbench import stages
 from workbench.picture import draw
 from workbench.project import Project
 
+HERE = "this notebook"  # what a place in a running notebook names
 RESULT_LIMIT = 300  # characters of a result in the table
 COLORS = {"approve": "#16a34a", "review": "#d97706", "reject": "#dc2626"}
 
@@ -48,7 +49,7 @@ def show(request: BaseModel) -> None:
     from IPython.core.display_functions import display
 
     ran = _execute(request, _namespace())
-    for part in (Shown(ran.usecase, ran.result, _results(ran)), Times(ran.usecase, ran.result.timings)):
+    for part in (Shown(ran.usecase, ran.result, results(ran)), Times(ran.usecase, ran.result.timings)):
         display(part)  # type: ignore[no-untyped-call]
 
 
@@ -64,7 +65,7 @@ def _ipython() -> Any:
     return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
 
 
-class _Ran(NamedTuple):
+class Ran(NamedTuple):
     """One run of a notebook's use case, with what a recomputation needs."""
 
     usecase: UseCase
@@ -73,7 +74,7 @@ class _Ran(NamedTuple):
     result: Run
 
 
-def _execute(request: BaseModel, namespace: dict[str, Any]) -> _Ran:
+def _execute(request: BaseModel, namespace: dict[str, Any]) -> Ran:
     annotated = namespace.get("__annotations__", {})
     parameters = {name: namespace[name] for name in annotated if name in namespace}
     usecase = from_namespace("notebook", {**namespace, PARAMETERS: Parameters(parameters)}, LiveSource())
@@ -81,7 +82,7 @@ def _execute(request: BaseModel, namespace: dict[str, Any]) -> _Ran:
     stage = _stage(os.environ.get("ARTEMIS_STAGE", "local"))
     engine = bootstrap.engine(stage.get("providers") or {})
     now = datetime.now(UTC)
-    return _Ran(usecase, intake, now, engine.run(usecase, intake, now, float(stage.get("deadline", 25))))
+    return Ran(usecase, intake, now, engine.run(usecase, intake, now, float(stage.get("deadline", 25))))
 
 
 def _stage(name: str) -> dict[str, Any]:
@@ -95,7 +96,7 @@ class LiveSource(Source):
 
     def place(self, filename: str, line: int) -> Place | None:
         inputs = getattr(getattr(_ipython(), "compile", None), "_filename_map", {})
-        return Place("this notebook", inputs[filename], "", line) if filename in inputs else None
+        return Place(HERE, inputs[filename], "", line) if filename in inputs else None
 
 
 def _decision(usecase: UseCase, result: Run) -> Any:
@@ -108,11 +109,13 @@ def _decision(usecase: UseCase, result: Run) -> Any:
 def _failure_text(result: Run) -> str:
     assert result.failure is not None
     error = result.failure.error
-    where = f" at In[{error['cell']}], line {error['line']}" if "cell" in error else ""
+    cell = error.get("cell")
+    named = f"In[{cell}]" if error.get("notebook") == HERE else f"{error.get('notebook')}, cell {cell}"
+    where = f" at {named}, line {error['line']}" if cell else ""
     return f"{result.failure.kind}: step {result.failure.step!r}: {error.get('type', '')} {error['message']}{where}"
 
 
-def _results(ran: _Ran) -> dict[str, str]:
+def results(ran: Ran) -> dict[str, str]:
     """Step -> its result as short JSON, floats to two digits: stable from one machine to the next."""
     result, outputs = ran.result, {fact.task: fact.output for fact in ran.result.facts}
     logic = recompute(ran.usecase, ran.intake.record, outputs, ran.now)
@@ -150,7 +153,7 @@ class Shown:
     results: dict[str, str]
 
     def __repr__(self) -> str:
-        lines = [self._headline()]
+        lines = [self.headline()]
         lines += [f"  {step.name}: {self._short(step.name)}" for step in self.usecase.graph.steps]
         return "\n".join(lines)
 
@@ -163,13 +166,13 @@ class Shown:
             for step in self.usecase.graph.steps
         )
         return (
-            f'<div><p style="font-size:1.2em;font-weight:600;color:{color}">{escape(self._headline())}</p>'
+            f'<div><p style="font-size:1.2em;font-weight:600;color:{color}">{escape(self.headline())}</p>'
             f'<div style="overflow-x:auto">{draw(self.usecase.graph, self.results)}</div>'
             f"<table><thead><tr><th>step</th><th>kind</th><th>result</th></tr></thead><tbody>{rows}</tbody>"
             "</table></div>"
         )
 
-    def _headline(self) -> str:
+    def headline(self) -> str:
         """The outcome first, then whatever else was decided, then what was degraded."""
         if self.result.decision is None:
             return _failure_text(self.result)

@@ -20,6 +20,7 @@ COMMANDS = {
     "contract": "workbench.commands.contract:contract",
     "clean": "workbench.commands.clean:clean",
     "setup-git": "workbench.commands.setup_git:setup_git",
+    "run": "workbench.commands.run:run",
     "serve": "workbench.commands.serve:serve",
     "demo": "workbench.commands.demo:demo",
 }

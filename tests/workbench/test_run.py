@@ -1,0 +1,145 @@
+"""`artemis run`: one decision of the built use case, and where in the notebook a step of it failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+CONTRACT = """\
+from typing import Literal
+from pydantic import BaseModel, ConfigDict
+from chalicelib.usecase import Subject, task
+
+class Request(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "u-1", "amount": 12}]})
+    user_id: Subject
+    amount: int
+
+class Decision(BaseModel):
+    outcome: Literal["pay", "review"]"""
+STEPS = """\
+@task(timeout=5, fallback=-1)
+def score(amount: int) -> int:
+    if amount == 13:
+        raise LookupError("no score")
+    return amount
+
+def share(amount: int) -> float:
+    return limit / amount
+
+def decide(score, share) -> Decision:
+    return Decision(outcome="pay" if share > 1 else "review")"""
+
+
+@pytest.fixture
+def run(project: Any, cell: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """``artemis run payout …`` in this process, in a built project."""
+    from workbench.cli import main
+
+    project.notebook(
+        "payout",
+        [
+            cell(CONTRACT, "export", name="contract"),
+            cell("limit: int = 100  # pay at once below", "parameters", name="limits"),
+            cell(STEPS, "export", name="steps"),
+        ],
+    )
+    project.stage("local", "deadline: 5\n")
+    project.stage("strict", "use_cases:\n  payout:\n    parameters: {limit: 1}\n")
+    assert not project.build().failed
+    monkeypatch.chdir(project.root)
+    return lambda *arguments: CliRunner().invoke(main, ["run", "payout", *arguments])
+
+
+def test_the_contracts_example_is_decided(run: Callable[..., Result]) -> None:
+    done = run()
+    assert (done.exit_code, done.stdout) == (0, "pay\n")
+
+
+def test_the_stage_gives_the_parameters(run: Callable[..., Result]) -> None:
+    done = run("--stage", "strict", "--format", "json", "--trace")
+    content = json.loads(done.stdout)
+    assert (content["status"], content["stage"], content["decision"]) == ("decided", "strict", {"outcome": "review"})
+    assert {step["step"]: step["result"] for step in content["steps"]}["score"] == "12"
+
+
+def test_a_request_from_a_file_and_from_the_input(run: Callable[..., Result], project: Any) -> None:
+    path = project.file("request.json", '{"user_id": "u", "amount": 200}')
+    assert run("--request", f"@{path}").stdout == "review\n"
+    done = run("--request", "@nowhere.json")
+    assert (done.exit_code, "cannot be read" in done.stderr) == (2, True)
+
+
+def test_a_failed_step_is_shown_with_its_place(run: Callable[..., Result]) -> None:
+    done = run("--request", '{"user_id": "u", "amount": 0}')
+    assert done.exit_code == 1
+    assert done.stdout.startswith("step-failed: step 'share': ZeroDivisionError")
+    assert 'File "usecases/payout.ipynb", cell 3 [steps], line 8, in share\n' in done.stderr
+    assert "-->  8 |     return limit / amount" in done.stderr
+    assert ".py" not in done.stderr
+
+
+def test_a_failure_as_json_holds_its_traceback(run: Callable[..., Result]) -> None:
+    done = run("--request", '{"user_id": "u", "amount": 0}', "--format", "json")
+    failure = json.loads(done.stdout)["failure"]
+    assert (done.exit_code, failure["step"], failure["error"]["line"]) == (1, "share", 8)
+    assert "cell 3 [steps], line 8, in share" in failure["traceback"]
+
+
+def test_a_fallback_is_said_and_explained_in_the_trace(run: Callable[..., Result]) -> None:
+    request = '{"user_id": "u", "amount": 13}'
+    done = run("--request", request)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "pay   degraded: score (failed)\n", "")
+    assert "cell 3 [steps], line 4, in score" in run("--request", request, "--trace").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--request", '{"user_id": "u", "amont": 1}'], "/amont: there is no such field"),
+        (["--request", '{"user_id": "u", "amount": "1"}'], "/amount: "),
+        (["--request", "{"], "--request is no JSON text"),
+        (["--stage", "nowhere"], "there is no stage 'nowhere'; there are: local, strict"),
+    ],
+)
+def test_what_cannot_be_decided_exits_with_2(run: Callable[..., Result], arguments: list[str], said: str) -> None:
+    done = run(*arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_changed_notebook_is_told_apart_from_what_was_built(run: Callable[..., Result], project: Any) -> None:
+    path = project.notebooks / "payout.ipynb"
+    path.write_text(path.read_text("utf-8").replace("share > 1", "share > 2"), "utf-8")
+    done = run()
+    assert (done.exit_code, done.stdout) == (0, "pay\n")
+    assert "has changed since it was built" in done.stderr
+
+
+def test_code_that_does_not_load_exits_with_2_and_its_place(run: Callable[..., Result], project: Any) -> None:
+    path = project.module("payout")
+    path.write_text(path.read_text("utf-8").replace("def share", "1 / 0\ndef share"), "utf-8")
+    done = run()
+    assert done.exit_code == 2
+    assert "payout does not load:" in done.stderr
+    assert 'File "usecases/payout.ipynb", cell 3 [steps], line 7, in <module>' in done.stderr
+
+
+def test_a_command_that_exported_code_ends_names_the_place(project: Any, run: Callable[..., Result]) -> None:
+    """The process's last words, from whichever command."""
+    code = "import sys; from workbench.cli import main; from unittest import mock\n"
+    code += "import workbench.once\n"
+    code += f"sys.path.insert(0, {str(project.generated)!r})\n"
+    code += "def broken(*_):\n    import payout\n    return payout.share(0)\n"
+    code += "with mock.patch('workbench.once.prepare', broken):\n    main(['run', 'payout'])\n"
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'File "usecases/payout.ipynb", cell 3 [steps], line 8, in share\n' in done.stderr
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
