@@ -181,11 +181,14 @@ def _problems(*statuses: str) -> dict[str, Any]:
 
 
 def _add(schemas: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
-    """A model's schema as a component; its own ``$defs`` become components beside it."""
+    """A model's schema as a component; its own ``$defs`` become components beside it.
+
+    Titles are as the components are called: client generators name their classes by them.
+    """
     text = json.dumps(schema).replace('"#/$defs/', f'"#/components/schemas/{name}.')
     own = json.loads(text)
     for inner, definition in own.pop("$defs", {}).items():
-        schemas[f"{name}.{inner}"] = definition
+        schemas[f"{name}.{inner}"] = definition | {"title": f"{name}.{inner}"}
     schemas[name] = own | {"title": name}
 
 

@@ -20,7 +20,12 @@ from referencing.jsonschema import DRAFT202012
 from chalicelib import bootstrap
 from chalicelib.service import Service
 
-PATTERNS = ("/v1/use-cases/{name}/decisions", "/v1/decisions/{decision_id}", "/docs/{name}")
+PATTERNS = (
+    "/v1/use-cases/{name}/decisions",
+    "/v2/use-cases/{name}/decisions",
+    "/v1/decisions/{decision_id}",
+    "/docs/{name}",
+)
 PROBLEM = "application/problem+json"
 URN = "urn:artemis:problem:"
 

