@@ -175,6 +175,13 @@ def test_a_task_and_its_helpers_may_order_as_they_like(project: Any, sound: Any)
     assert orders(source, project, sound) == []
 
 
+@pytest.mark.parametrize(("kind", "count"), [("set[str]", 1), ("frozenset[str] | None", 1), ("list[str]", 0)])
+def test_a_set_in_the_decision_is_reported(kind: str, count: int, project: Any, sound: Any) -> None:
+    models = sound.source("models") + f"\n    reasons: {kind} = None\n"
+    problems = [problem for problem in project.problems(sound(models=models)) if problem.rule == "set-order"]
+    assert [(problem.cell, problem.line, problem.column) for problem in problems] == [(2, 16, 14)] * count
+
+
 def test_the_message_says_what_takes_the_order(project: Any, sound: Any) -> None:
     (problem,) = [
         p for p in project.problems(sound.exporting(function("return list(set(x))"))) if p.rule == "set-order"

@@ -39,6 +39,7 @@ def set_order(draft: Draft) -> Iterator[Problem]:
 
     Texts hash to other values in every process, so a list made of a set has another order in a replay,
     and "the first" is another. Sort it, or keep the elements of a list apart with `dict.fromkeys`.
+    A set in the decision itself has no order either.
     What does not depend on order is fine: `sorted`, `len`, `in`, `any`, `min` without a key, other sets, and `sum`
     (of floats only to the last digit).
 
@@ -64,10 +65,21 @@ def set_order(draft: Draft) -> Iterator[Problem]:
         return
     reached = draft.once(reach)
     sets = Setness(draft, reached)
+    yield from _decided_sets(draft, sets)
     for unit, path in reached.units:
         for node, what in _Sites(sets, unit).found():
             message = explain(path, "takes its order from a set") + f": {what}"
             yield at_node(draft, "set-order", message, "sorted(…) gives the same order everywhere", node)
+
+
+def _decided_sets(draft: Draft, sets: Setness) -> Iterator[Problem]:
+    """A set among the decision's fields: as JSON it is a list in the set's order."""
+    classes = [node for _, node in draft.bindings.get("Decision", ()) if isinstance(node, ast.ClassDef)]
+    for line in classes[-1].body if classes else ():
+        if isinstance(line, ast.AnnAssign) and sets.annotated(line.annotation):
+            name = ast.unparse(line.target)
+            message = f"{name!r} of Decision is a set: its elements are answered in another order in every process"
+            yield at_node(draft, "set-order", message, "make it a list, and give it sorted(…)", line.annotation)
 
 
 def _may_have_sets(draft: Draft) -> bool:
