@@ -64,6 +64,7 @@ def repository(project: Any, sound: Any, tmp_path: Path) -> Repository:
     """The sound notebook, committed clean, and git set up."""
     path = project.notebook("first", sound())
     path.write_bytes(clean("first.ipynb", path.read_bytes()))
+    project.file(".gitignore", ".artemis/\n")
     made = Repository(project, tmp_path / "home")
     made.before = made.config  # type: ignore[attr-defined]
     setup_git.set_up(project)
@@ -119,6 +120,28 @@ def test_edits_of_different_cells_merge(repository: Repository) -> None:
     assert "faces_max: int = 2" in merged
     assert "Review crowds" in merged
     assert repository.project.build().problems == []
+
+
+def test_after_a_merge_a_build_mends_what_was_generated(repository: Repository) -> None:
+    """Without --force: in modules and a manifest full of conflicts there is nothing that anybody wrote."""
+    repository.project.build()
+    repository.commit("built")
+    repository.git("checkout", "-q", "-b", "other")
+    edit(repository, "faces_max: int = 1", "faces_max: int = 2")
+    repository.project.build()
+    repository.commit("a parameter")
+    repository.git("checkout", "-q", "main")
+    edit(repository, "Review a crowd", "Review crowds")
+    repository.project.build()
+    repository.commit("a docstring")
+    repository.git("merge", "other", code=1)
+    unmerged = repository.git("diff", "--name-only", "--diff-filter=U").split()
+    assert unmerged == ["chalicelib/usecases/manifest.json"]
+    assert repository.project.build().problems == []
+    module = repository.project.module("first").read_text("utf-8")
+    assert "faces_max: int = 2" in module
+    assert "Review crowds" in module
+    assert repository.project.check().changes == {}
 
 
 def test_neighbouring_lines_changed_on_both_sides_are_a_conflict(repository: Repository) -> None:
