@@ -135,6 +135,7 @@ class _Stack(StackSummary):
     def __init__(self, frames: Iterable[FrameSummary], find: _Finder) -> None:
         super().__init__(frames)
         self._find = find
+        self._told: dict[tuple[Any, ...], str] = {}  # endless recursion is the same few frames a thousand times
         self._in_notebook = any(find.place(frame.filename, frame.lineno or 0) for frame in self)
 
     def format(self, **options: Any) -> list[str]:
@@ -145,6 +146,12 @@ class _Stack(StackSummary):
         return [*shown[:half], f"  … {len(shown) - 2 * half} frames left out …\n", *shown[-half:]]
 
     def format_frame_summary(self, frame_summary: FrameSummary, **options: Any) -> str:
+        key = (frame_summary.filename, frame_summary.lineno, frame_summary.name, getattr(frame_summary, "colno", None))
+        if key not in self._told:
+            self._told[key] = self._frame(frame_summary, **options)
+        return self._told[key]
+
+    def _frame(self, frame_summary: FrameSummary, **options: Any) -> str:
         found = self._find.place(frame_summary.filename, frame_summary.lineno or 0)
         if found:
             return f"  {_headline(found[0])}, in {frame_summary.name}\n{_code(frame_summary, *found)}"
