@@ -70,6 +70,7 @@ OTHER_THINGS = re.compile(
 WORD = re.compile(r"[A-Za-z_-]+|[0-9.]+")
 PASSWORD = re.compile(r"(?:password|passwd|pwd)['\"\]]{0,2}\s*(?::|[!=]?=)", re.IGNORECASE)
 SHORT = 6
+ASSIGNED = "a password or key"  # what detect-secrets calls a secret keyword
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _in_line(line: str, names: list[str]) -> Iterator[tuple[str, str]]:
         for kind, detector in _detectors(name):
             for value in _values(name, detector, line):
                 if value and _is_meant(name, value, line):
-                    yield kind, value
+                    yield ASSIGNED if name == "keyword" else kind, value
 
 
 def _values(name: str, detector: Any, line: str) -> Iterator[str]:
@@ -165,17 +166,18 @@ def _detectors(name: str) -> list[tuple[str, Any]]:
     return [(plugin.secret_type, plugin()) for plugin in plugins]
 
 
-def mask(value: str) -> str:
-    """A secret as it may be shown: four characters of a long one, which say which it is, none of a short one."""
-    if value.startswith(("BEGIN ", "PuTTY")):
-        return value  # the heading of a key; the key itself is below
-    return value[:4] + "*" * 8 if len(value) >= 16 else "*" * 8
+def mask(secret: Secret) -> str:
+    """A secret as it may be shown: four characters of a token, which say which it is; none of a password."""
+    if secret.value.startswith(("BEGIN ", "PuTTY")):
+        return secret.value  # the heading of a key; the key itself is below
+    is_token = len(secret.value) >= 16 and secret.kind not in (ASSIGNED, "Basic Auth Credentials")
+    return secret.value[:4] * is_token + "*" * 8
 
 
 def masked(text: str, secrets: list[Secret]) -> str:
     """A text without these secrets."""
     for secret in sorted(secrets, key=lambda secret: len(secret.value), reverse=True):
-        text = text.replace(secret.value, mask(secret.value))
+        text = text.replace(secret.value, mask(secret))
     return text
 
 

@@ -166,3 +166,26 @@ def test_inner_parts_of_artemis_are_not_imported(source: str, project: Any, soun
 @pytest.mark.parametrize("source", PUBLIC)
 def test_its_public_modules_are(source: str, project: Any, sound: Any) -> None:
     assert found(project, sound.exporting(source), "private-import") == []
+
+
+CALLED = {
+    "a value of the module": "ALL = faces(None, None)",
+    "a lambda": "ALL = lambda photo: faces(photo, None)",
+    "a method": "class Finder:\n    def find(self, photo):\n        return faces(photo, None)",
+    "another task": "@task(timeout=5)\ndef few(photo: Photo, models) -> int:\n    return len(faces(photo, models))",
+    "a helper": "def helper(photo):\n    return faces(photo, None)",
+}
+
+
+@pytest.mark.parametrize("case", CALLED)
+def test_a_task_is_called_by_the_engine_alone(case: str, project: Any, sound: Any) -> None:
+    assert ("task-called", 6) in {(found.rule, found.cell) for found in project.problems(sound.exporting(CALLED[case]))}
+
+
+def test_a_local_of_a_tasks_name_may_be_called(project: Any, sound: Any) -> None:
+    assert project.problems(sound.exporting("def helper(faces):\n    return faces()")) == []
+
+
+def test_a_parameter_is_given_once(project: Any, sound: Any) -> None:
+    (problem,) = project.problems(sound(parameters="faces_max: int = 1\nfaces_max: int = 2"))
+    assert (problem.rule, problem.cell, problem.line) == ("parameter-form", 3, 2)

@@ -12,6 +12,8 @@ from workbench.rules.catalogue import rule
 from workbench.rules.contract import is_task
 from workbench.rules.places import at_node
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 @rule("fact")
 def fact(draft: Draft) -> Iterator[Problem]:
@@ -57,11 +59,13 @@ def task_called(draft: Draft) -> Iterator[Problem]:
             return len(faces) > faces_max
     """
     tasks = {name for name, (_, node) in draft.functions.items() if is_task(node)}
-    for name, (_, node) in draft.functions.items():
-        for call in draft.nodes_of(node):
-            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in tasks):
+    for statement in draft.tree.body if tasks else ():
+        who = repr(statement.name) if isinstance(statement, (*FUNCTIONS, ast.ClassDef)) else "exported code"
+        own = local_names(statement) if isinstance(statement, FUNCTIONS) else set()
+        for call in draft.nodes_of(statement):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in tasks - own):
                 continue
-            if call.func.id not in local_names(node):
-                message = f"{name!r} calls the task {call.func.id!r} directly"
-                hint = f"take {call.func.id!r} as an argument instead"
-                yield at_node(draft, "task-called", message, hint, call)
+            message = f"{who} calls the task {call.func.id!r} directly"
+            yield at_node(
+                draft, "task-called", message, f"take {call.func.id!r} as an argument of a step instead", call
+            )

@@ -72,14 +72,19 @@ def parameter_form(draft: Draft) -> Iterator[Problem]:
     """
     parsed = next((parsed for parsed in draft.exported if PARAMETERS in parsed.cell.tags), None)
     hint = "name: type = literal  # what it means"
+    seen: set[str] = set()
     for node in parsed.tree.body if parsed and parsed.tree else ():
         if isinstance(node, (ast.Import, ast.ImportFrom)) or _is_docstring(node):
             continue
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
             yield at_node(draft, "parameter-form", "not an annotated assignment with a value", hint, node)
+        elif node.target.id in seen:
+            message = f"the parameter {node.target.id!r} is already there"
+            yield at_node(draft, "parameter-form", message, "remove one of the two", node)
         elif reason := _not_json(node.value):
             message = f"the default of {node.target.id!r} is not a JSON literal: {reason}"
             yield at_node(draft, "parameter-form", message, hint, node.value)
+        seen.add(getattr(getattr(node, "target", None), "id", ""))
 
 
 def _is_docstring(node: ast.stmt) -> bool:

@@ -69,7 +69,11 @@ def _missing(node: Import, name: str) -> tuple[str, str]:
     package = name if isinstance(node, ast.Import) else node.module or name
     known = distributions_of(name)
     message = f"requirements.txt does not provide {package!r}, so this import would fail on Lambda"
-    what = " or ".join(known) if known else f"the package that provides {package!r}"
+    what = (
+        " or ".join(known)
+        if known
+        else f"the package that provides it (mostly of the same name, {package.partition('.')[0]})"
+    )
     return message, f"add {what} to requirements.txt (pinned) and to pyproject.toml"
 
 

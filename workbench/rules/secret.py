@@ -12,10 +12,10 @@ from workbench.draft import Draft
 from workbench.notebook import Cell
 from workbench.problems import Problem, at
 from workbench.rules.catalogue import rule
-from workbench.secrets import Secret, mask, masked, secrets_in, suspicious
+from workbench.secrets import ASSIGNED, Secret, mask, masked, secrets_in, suspicious
 
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
-HINT = "revoke it and read it from the environment"
+HINT = "revoke it, and read it from the environment: os.environ"
 
 
 @rule("secret", optional=True)
@@ -48,7 +48,7 @@ def _in_source(draft: Draft, cell: Cell) -> Iterator[Problem]:
     is_code = cell.kind == "code"
     found = secrets_in(cell.source, is_code) + (_annotated(draft, cell) if is_code else [])
     for one in found:
-        message = f"what looks like a secret ({one.kind}): {mask(one.value)}"
+        message = f"what looks like a secret ({one.kind}): {mask(one)}"
         problem = at(draft.notebook, cell, "secret", message, HINT, one.line, one.start + 1)
         on_line = [other for other in found if other.line == one.line]
         before = masked(problem.code[: one.start], on_line)
@@ -67,7 +67,7 @@ def _annotated(draft: Draft, cell: Cell) -> list[Secret]:
             line = node.value.lineno - (parsed.first if parsed and parsed in draft.exported else 1) + 1
             text = cell.source.split("\n")[line - 1]
             for one in secrets_in(written, code=True):
-                if one.kind == "Secret Keyword" and one.value in text:
+                if one.kind == ASSIGNED and one.value in text:
                     found.append(replace(one, line=line, start=text.index(one.value)))
     return found
 
@@ -75,7 +75,7 @@ def _annotated(draft: Draft, cell: Cell) -> list[Secret]:
 def _in_outputs(draft: Draft, cell: Cell) -> Iterator[Problem]:
     text = COLOR.sub("", "\n".join(_texts(cell.outputs)))
     for one in {one.value: one for one in secrets_in(text)}.values():
-        message = f"an output shows what looks like a secret ({one.kind}): {mask(one.value)}"
+        message = f"an output shows what looks like a secret ({one.kind}): {mask(one)}"
         yield at(draft.notebook, cell, "secret", message, "revoke it, and clear the output before saving")
 
 
