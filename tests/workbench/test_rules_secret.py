@@ -97,8 +97,6 @@ def test_a_password_that_is_written_out_is_found(form: str, project: Any, sound:
     assert PASSWORD not in problem.code + problem.message
     assert problem.code[problem.column - 1 :].startswith("********")
     assert PASSWORD[:4] not in problem.code + problem.message
-        "corr"
-    )
 
 
 @pytest.mark.parametrize("line", INNOCENT)
