@@ -20,6 +20,7 @@ from workbench.cache import Cache
 from workbench.contract import frozen
 from workbench.files import digest, digest_of, forget_bytecode, is_owned, sweep, write
 from workbench.find import Found, find
+from workbench.findings import Findings
 from workbench.journal import Journal
 from workbench.lock import locked
 from workbench.make import Ingredients, Made, make_all
@@ -44,29 +45,40 @@ class Report:
 
 
 def build(
-    project: Project, check: bool = False, processes: int = 1, advise: bool = False, force: bool = False
+    project: Project,
+    check: bool = False,
+    processes: int = 1,
+    advise: bool = False,
+    force: bool = False,
+    anew: bool = False,
 ) -> Report:
     """Bring ``chalicelib/usecases`` up to date, or with ``check`` write nothing and say what is stale.
 
-    With ``advise`` the report holds what is only information, too. With ``force`` what was edited by hand in
-    a module is discarded. With many notebooks to make, ``processes`` share the work.
+    With ``advise`` the report holds every problem, also what is only information, but a check does not say
+    what is stale: it looks only at what changed since the last one, or with ``anew`` at everything. With
+    ``force`` what was edited by hand in a module is discarded. With many notebooks to make, ``processes`` share
+    the work.
     """
     with locked(project.root, shared=check):
-        builder = _Build(project, check, advise, force)
+        builder = _Build(project, check, advise, force, anew)
         builder.run(processes)
         if not check:
             builder.write()
+        if advise or not check:
+            builder.findings.write()
     return builder.report
 
 
 class _Build:
-    def __init__(self, project: Project, check: bool, advise: bool, force: bool) -> None:
+    def __init__(self, project: Project, check: bool, advise: bool, force: bool, anew: bool) -> None:
         self.project, self.checking, self.advising, self.forced = project, check, advise, force
         self.report = Report()
         self.requirements = requirements(project)
         self.old = manifests.read(project.generated / "manifest.json")
         self.cache = Cache(project, self.old.data)
+        self.findings = Findings(project, anew or (check and not advise))
         self.journal = Journal(project)
+        self.inputs: dict[str, str] = {}  # name -> digest of what it is made from
         self.modules: dict[str, str] = {}  # name -> code to write
         self.entries: dict[str, dict[str, Any]] = {}
         self.stages: dict[str, Any] = {}
@@ -152,10 +164,15 @@ class _Build:
         changed = []
         for name, (path, data) in found.notebooks.items():
             overrides = {stage: stages.overrides_of(content, name) for stage, content in self.stages.items()}
-            inputs = digest(data + json.dumps([overrides, sorted(self.requirements or ())], sort_keys=True).encode())
+            required = None if self.requirements is None else sorted(self.requirements)
+            inputs = self.inputs[name] = digest(data + json.dumps([overrides, required], sort_keys=True).encode())
             is_fresh = self.cache.fresh(name, inputs)
             module = self.project.generated / f"{name}.py"
-            if not self.checking and is_fresh and self._is_built(name):
+            known = self.findings.get(name, inputs)
+            if self.checking and known is not None and (not module.exists() or self._is_written(module)):
+                self._report(known)
+            elif not self.checking and is_fresh and known is not None and self._is_built(name):
+                self._report(known)
                 self.entries[name] = self.old.use_cases[name]
                 self.report.unchanged.append(name)
             elif module.exists() and not is_owned(module) and name not in self.old.use_cases:
@@ -174,7 +191,8 @@ class _Build:
         return entry is not None and entry.get("module") == digest_of(self.project.generated / f"{name}.py")
 
     def _take(self, made: Made) -> None:
-        self.report.problems += [p for p in made.problems if self.advising or p.severity != "info"]
+        self.findings.keep(made.name, self.inputs[made.name], made.problems)
+        self._report(made.problems)
         for stage in made.bad_stages:
             self._keep_stage(stage)
         if made.entry is None:
@@ -191,6 +209,9 @@ class _Build:
         else:
             self.modules[made.name] = made.code
             self.report.changes[made.name] = "built"
+
+    def _report(self, problems: list[Problem]) -> None:
+        self.report.problems += [p for p in problems if self.advising or p.severity != "info"]
 
     def _edits(self, made: Made) -> list[edited.Hunk]:
         """Where the module that is there was edited by hand; empty when it may be written."""

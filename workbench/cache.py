@@ -22,7 +22,7 @@ class Cache:
 
     def __init__(self, project: Project, manifest: bytes) -> None:
         self._path = project.root / ".artemis" / "build.json"
-        self._builder = _builder()
+        self._builder = builder()
         self._old = self._read(digest(manifest))
         self.is_of_manifest = bool(self._old)  # the last build here wrote just this manifest
         self._new: dict[str, str] = {}
@@ -56,7 +56,7 @@ class Cache:
 
 
 @cache
-def _builder() -> str:
+def builder() -> str:
     """Digest of the code that builds, as this process began: a changed rule has to see every notebook again."""
     root = Path(__file__).parent.parent
     sources = [path.read_bytes() for pattern in SOURCES for path in sorted(root.glob(pattern))]

@@ -15,8 +15,9 @@ from workbench.commands.common import CannotRun, find_project, find_use_case
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
-def check(names: tuple[str, ...], form: str) -> None:
-    """Check notebooks and stage files against every rule; nothing is written.
+@click.option("--no-cache", is_flag=True, help="Look at everything anew, also at what has not changed since last time.")
+def check(names: tuple[str, ...], form: str, no_cache: bool) -> None:
+    """Check notebooks and stage files against every rule; no module is written.
 
     Without NAME all use cases and stages. Exit code 1 when there is an error; warnings and infos alone exit with 0.
     The rules are explained in docs/rules.md.
@@ -28,7 +29,7 @@ def check(names: tuple[str, ...], form: str) -> None:
     wanted = {find_use_case(project, name) for name in names}
     try:
         with without_collector():
-            problems = run(project, wanted, os.cpu_count() or 1)
+            problems = run(project, wanted, os.cpu_count() or 1, no_cache)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         raise CannotRun(f"a file cannot be read: {error.strerror}{where}") from None
