@@ -174,8 +174,16 @@ def test_a_title(kept: Any, sound: Any) -> None:
     assert changes(kept) == [Change("title", "title", "changed", "Photo review", "Photo check")]
 
 
+def test_a_raised_contract(kept: Any) -> None:
+    path = kept.notebooks / "photo_review.ipynb"
+    content = json.loads(path.read_bytes())
+    content["metadata"]["artemis"] = {"contract": 2}
+    path.write_text(json.dumps(content), "utf-8")
+    assert changes(kept) == [Change("contract", "version", "changed: 1 → 2")]
+
+
 def test_use_cases_added_removed_and_renamed(kept: Any, sound: Any) -> None:
-    kept.notebook("other", [*sound(title="# Other"), *sound()[:0]])
+    kept.notebook("other", sound(title="# Other"))
     (each,) = since(kept).use_cases
     assert (each.name, each.status, each.title) == ("other", "added", "Other")
     assert ("task", "faces") in [(change.kind, change.name) for change in each.changes]

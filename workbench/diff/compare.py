@@ -197,6 +197,8 @@ def _heading(old: Notebook | None, new: Notebook | None) -> list[Change]:
     if not any(cell.kind == "markdown" for cell in old.cells):  # made from the name
         title = new_title
     found = [Change("title", "title", "changed", title, new_title)] if title != new_title else []
+    if old.contract != new.contract:
+        found.append(Change("contract", "version", f"changed: {old.contract} → {new.contract}"))
     return found + ([Change("title", "description", "changed")] if text != new_text else [])
 
 
