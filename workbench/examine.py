@@ -142,6 +142,12 @@ class Schemas(GenerateJsonSchema):
             cls._methods = {kind: method.__name__ for kind, method in super().build_schema_type_to_method().items()}
         return {kind: getattr(self, name) for kind, name in cls._methods.items()}
 
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        """A decision is recorded and answered whole: a field with a default is always there."""
+        if self.mode != "serialization" or field["type"] == "typed-dict-field":
+            return super().field_is_required(field, total)
+        return field.get("serialization_exclude_if") is None
+
     _methods: ClassVar[dict[Any, str] | None] = None
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import Sound, TemporaryProject
 
 from chalicelib.http.openapi import document
 from chalicelib.manifest import Manifest
 from chalicelib.service import LOCAL_CLIENT
 from workbench.cli import main
+from workbench.contract.report import OUTDATED
+
+if TYPE_CHECKING:
+    from tests.workbench.conftest import Sound, TemporaryProject
 
 Artemis = Callable[..., Result]
 TWO, THREE = '["approve", "review"]', '["approve", "review", "보류"]'
@@ -121,6 +124,17 @@ def test_a_compatible_change_needs_only_to_be_written(
     assert 'compatible: response: `decision.outcome` is never "review" any more' in checked.output
     assert "0 breaking" in checked.output
     assert "not up to date" in checked.output
+    assert artemis("--write").exit_code == 0
+    assert artemis("--check").exit_code == 0
+
+
+def test_a_default_for_a_field_of_the_decision_breaks_nobody(
+    published: TemporaryProject, write: Callable[..., None], artemis: Artemis
+) -> None:
+    """The field is in every answer all the same."""
+    write(outcomes=f'{TWO} = "review"')
+    checked = artemis("--check")
+    assert (checked.exit_code, checked.output.splitlines()) == (1, [OUTDATED])
     assert artemis("--write").exit_code == 0
     assert artemis("--check").exit_code == 0
 

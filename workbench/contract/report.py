@@ -10,6 +10,7 @@ from workbench.contract.guard import WRITE, Review
 from workbench.contract.words import Change
 
 WORDS = {"breaking": "breaking", "compatible": "compatible", "info": "info"}
+OUTDATED = f"callers notice nothing of what changed, but the file has to: {WRITE} and commit it"
 RAISED = "breaking, contract raised"
 
 
@@ -64,7 +65,7 @@ def _where(change: Change) -> str:
 def _ending(review: Review) -> Iterator[str]:
     """How many, and what to do."""
     if not review.changes:
-        yield "the contract is as it was published" if review.up_to_date else f"only wording changed: {WRITE}"
+        yield "the contract is as it was published" if review.up_to_date else OUTDATED
         return
     yield _counts(review)
     for name, contract in sorted({(change.use_case, change.contract) for change in review.failing}):
