@@ -235,8 +235,9 @@ class _Build:
                 self.report.changes[path.stem] = "removed"
             else:
                 self.report.problems.append(edited.orphaned(self.project, path.stem))
+                self.report.changes[path.stem] = EDITED
         for name in self.old.use_cases.keys() - names:
-            self.report.changes[name] = "removed"
+            self.report.changes.setdefault(name, "removed")
 
     def _render_manifest(self) -> None:
         content = manifests.compose(self.stages, self.entries, self.frozen)
