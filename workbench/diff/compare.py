@@ -79,6 +79,8 @@ def compare(old: State, new: State) -> Difference:
         if name in renamed.values():
             continue
         was = renamed.get(name, name)
+        if _is_same(old, new, name) and _set(old_stages, name) == _set(new_stages, name):
+            continue
         sides = _side(old, was, old_stages), _side(new, name, new_stages)
         changed = _use_case(name, was, *sides)
         if changed:
@@ -100,11 +102,20 @@ def _stages(state: State) -> dict[str, Any]:
     return found
 
 
+def _is_same(old: State, new: State, name: str) -> bool:
+    return name in old.notebooks and old.notebooks[name] == new.notebooks.get(name)
+
+
+def _set(contents: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    """Stage -> what it sets of a use case's parameters."""
+    return {stage: stages.overrides_of(content, name) for stage, content in contents.items()}
+
+
 def _side(state: State, name: str, contents: dict[str, Any]) -> _Side | None:
     data = state.notebooks.get(name)
     if data is None:
         return None
-    overrides = {stage: stages.overrides_of(content, name) for stage, content in contents.items()}
+    overrides = _set(contents, name)
     try:
         read = notebooks.read(f"usecases/{name}.ipynb", name, data)
         return _Side(state.label, read, Outline(draft(read)), "", overrides)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,8 @@ class Outline:
     """One notebook's code."""
 
     draft: Draft
+    _named: dict[ast.stmt, set[str]] = field(default_factory=dict, repr=False, compare=False)
+    _sources: dict[tuple[str, ast.stmt], str] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -107,8 +109,14 @@ class Outline:
             name = waiting.pop()
             seen.add(name)
             for _, statement in self.draft.bindings.get(name, ()) if name not in told else ():
-                waiting |= _named(self.draft.nodes_of(statement), statement) - seen
+                waiting |= self._names_in(statement) - seen
         return {name for name in seen if name in self.draft.bindings}
+
+    def _names_in(self, statement: ast.stmt) -> set[str]:
+        """What a statement names; asked for by every step that reaches it."""
+        if statement not in self._named:
+            self._named[statement] = _named(self.draft.nodes_of(statement), statement)
+        return self._named[statement]
 
     def _own(self, node: Function) -> str:
         """A step's own source, its marker as a task aside."""
@@ -127,8 +135,11 @@ class Outline:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             origin = getattr(statement, "module", "")
             return f"{origin} " + " ".join(each.name for each in statement.names if name in (each.asname, each.name))
-        first = min([statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", ()))])
-        return essence(self.lines, statement, first, self.draft.nodes_of(statement))
+        if (name, statement) not in self._sources:
+            first = min([statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", ()))])
+            text = essence(self.lines, statement, first, self.draft.nodes_of(statement))
+            self._sources[name, statement] = text
+        return self._sources[name, statement]
 
     @cached_property
     def contract(self) -> str:
