@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +226,16 @@ def test_the_repositorys_own_notebooks_are_clean() -> None:
     assert [
         path.name for path in (ROOT / "usecases").glob("*.ipynb") if clean("", path.read_bytes()) != path.read_bytes()
     ] == []
+
+
+def test_nbval_compares_what_was_cleaned(tmp_path: Path) -> None:
+    """With a real kernel: the cleaned notebook passes, and fails when an output is another."""
+    cells = [run("a", 7, result(7)), run("b", 9, stream("a\n"), stream("b\n"), result(9), scrolled=True)]
+    cells[1]["source"] = "print('a')\nprint('b')\n1 + 1"
+    good = clean("x.ipynb", bytes_of(notebook(*cells, kernelspec={"name": "gone", "display_name": "Gone"})))
+    (tmp_path / "good.ipynb").write_bytes(good)
+    (tmp_path / "other.ipynb").write_bytes(good.replace(b'"b\\n"', b'"c\\n"'))
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider", "--nbval-cell-timeout", "60"]
+    done = subprocess.run([*command, "."], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert "1 failed, 3 passed" in done.stdout, done.stdout
+    assert "other.ipynb::Cell 1" in done.stdout
