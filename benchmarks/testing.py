@@ -1,4 +1,4 @@
-"""Testing 30 trivial notebooks, as whole processes: `artemis test`, its tiers without kernels, and pytest with nbval."""
+"""Testing 30 trivial notebooks: `artemis test`, its tiers without kernels, and pytest with nbval as a peer."""
 
 from __future__ import annotations
 
