@@ -18,7 +18,15 @@ INSTEAD = {"decide-missing": "decide", "required": "decide"}  # whose example ta
 BELOW = {"parameter-form", "parameters"}  # whose example is written into the parameters cell
 # Rules of metadata, outputs, stage files and the like: no example could be a cell's code.
 WITHOUT_CODE = {
-    *("contract-version", "error-output", "module-name", "never-run", "notebook", "one-parameters-cell"),
+    *(
+        "contract-version",
+        "frozen-module",
+        "error-output",
+        "module-name",
+        "never-run",
+        "notebook",
+        "one-parameters-cell",
+    ),
     *("output-size", "stage-file", "stage-parameters", "stale-outputs", "tags", "unknown-tag", "edited", "metrics"),
 }
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 def contract(ctx: click.Context, check: bool, write: bool, force: bool, client: Path | None, form: str) -> None:
     """Compare what was published (contracts/openapi.json) with what is built, and guard it.
 
-    Without options the changes are shown. A breaking change is one that callers notice, unless the notebook's
-    metadata raises the contract: {"artemis": {"contract": 2}}.
+    Without options the changes are shown. With --check a breaking change exits with 1, unless the notebook's
+    metadata raises the use case's contract: {"artemis": {"contract": 2}}. Its decisions are then asked for at /v2.
     """
     if ctx.invoked_subcommand:
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from workbench.draft import Draft
 from workbench.problems import Problem, at
-from workbench.rules.catalogue import rule
+from workbench.rules.catalogue import elsewhere, rule
 
 HIGHEST = 99  # each is a route of its own
 HINT = 'in the notebook\'s metadata (Property Inspector) write {"artemis": {"contract": 2}}'
@@ -45,3 +45,13 @@ def _shown(value: object) -> str:
 
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else text[:40] + "…"
+
+
+elsewhere(
+    "frozen-module",
+    """A frozen contract is served by the module it was frozen with, byte for byte.
+
+    It lies in `chalicelib/usecases/frozen/` with its entry beside it; `artemis contract freeze` and `unfreeze`
+    write and remove both.
+    """,
+)
