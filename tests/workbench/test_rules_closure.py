@@ -39,6 +39,7 @@ USES = {  # exported code -> line in which `scratch` is used
 }
 NOT_FLAGGED = {
     "a builtin": "LIMIT = max(len('ab'), int('3'))",
+    "a builtin in a quoted annotation": 'def helper(limit: "str | None") -> "list[int]":\n    return []',
     "an import": "import math\n\nLIMIT = math.pi",
     "an import under another name": "import os.path as places\n\nLIMIT = places.sep",
     "a dotted import": "import os.path\n\nLIMIT = os.path.sep",
@@ -58,7 +59,7 @@ NOT_FLAGGED = {
         "import io\n\n"
         "for scratch in range(2):\n    LAST = scratch\n"
         "with io.StringIO() as file:\n    file.write('')\n"
-        "try:\n    pass\nexcept ValueError as error:\n    print(error)\n"
+        "try:\n    pass\nexcept ValueError as error:\n    CAUGHT = error\n"
         "first, *rest = 1, 2\nBOTH = first, rest\n\n\n"
         "def helper(limit):\n    match limit:\n        case [one, *others]:\n            return one, others\n"
         "        case {'a': two, **rest}:\n            return two, rest\n"
@@ -106,7 +107,7 @@ def test_an_import_in_an_unexported_cell_is_not_there_for_exported_ones(project:
 
 @pytest.mark.parametrize(
     "use",
-    ["LIMIT = BASE", "def helper(limit=BASE):\n    return limit", "class Limits:\n    most = BASE", "print(BASE)"],
+    ["LIMIT = BASE", "def helper(limit=BASE):\n    return limit", "class Limits:\n    most = BASE", "assert BASE"],
 )
 def test_a_name_that_only_comes_later_is_said_to_come_later(use: str, project: Any, sound: Any) -> None:
     (problem,) = project.problems(sound.exporting(use, "'between'", "BASE = 3"))

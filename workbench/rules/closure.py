@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from workbench.rules.catalogue import rule
 from workbench.rules.places import at_place, bound_names
 
 MANY = 3  # names of one unexported cell; with more, it is the tag that was forgotten
+WORD = re.compile(r"[^\W\d]\w*")
 DEEP = 20_000  # Python's own parser takes code that is nested deeper than its calls may be
 
 
@@ -80,7 +82,10 @@ def _definer(draft: Draft, name: str) -> Cell:
 def _messages(draft: Draft) -> list[Any]:
     from pyflakes.checker import Checker
 
-    names = {node.id for node in draft.nodes if isinstance(node, ast.Name)}
+    names = {node.id for node in draft.by_kind.get(ast.Name, ())}
+    for node in draft.by_kind.get(ast.Constant, ()):  # an annotation in quotes names what it would without
+        if isinstance(node.value, str):
+            names.update(WORD.findall(node.value))
 
     class Names(Checker):  # type: ignore[misc]
         """Binds the builtins that are named, not all of them, and leaves out what else it would report."""

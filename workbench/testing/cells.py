@@ -56,9 +56,10 @@ def _explained(outcome: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _raised(outcome: dict[str, Any]) -> tuple[str, str, str]:
-    lines = ESCAPES.sub("", outcome["traceback"]).strip().splitlines()
-    last = next((line for line in reversed(lines) if line.strip()), "an exception")
-    return f"the cell raises {last}", _traceback(outcome), ""
+    """The last paragraph of a traceback is what the exception says; its first line names it."""
+    paragraphs = re.split(r"\n\s*\n", ESCAPES.sub("", outcome["traceback"]).strip())
+    said = paragraphs[-1].strip().split("\n")[0] or "an exception"
+    return f"the cell raises {said}", _traceback(outcome), ""
 
 
 def _differ(outcome: dict[str, Any]) -> tuple[str, str, str]:
