@@ -46,7 +46,7 @@ NEWER = (
 CLOSER = {
     "aws": r"(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[0-9A-Z]{16}|(?i:aws).{0,46}?['\"][0-9a-zA-Z/+]{40}['\"]",
     "basic_auth": r"://[^\s:/@'\"]+:[^\s/@'\"]+@",
-    "jwt": r"eyJ[\w=-]+\.[\w=-]+",
+    "jwt": r"(?<![\w=-])eyJ[\w=-]+\.[\w=-]+",
     "mailchimp": r"[0-9a-z]{32}-us\d",
     "slack": r"(?i:xox[abposr]-|hooks\.slack\.com)",
     "twilio": r"\bSK[a-z0-9]{32}\b",
@@ -54,7 +54,7 @@ CLOSER = {
 KEYWORD_MARKS = ("key", "pass", "pwd", "secret", "contrase")
 KEYWORD = re.compile(
     r"(?:(?:api|auth|service|account|db|database|priv|private|client)_?key|(?:db|database|key)_?pass|password|passwd"
-    r"|pwd|secret|contrase[nñ]a)\w*['\"\]]{0,2}\s*(?:[:=!]|=>)[^\n]*?['\"`]|['\"]\s*[!=]=\s*\w*(?:key|pass|pwd|secret)",
+    r"|pwd|secret|contrase[nñ]a)\w{0,40}['\"\]]{0,2}\s{0,9}(?:[:=!]|=>)[^\n]{0,200}?['\"`]|['\"]\s{0,9}[!=]=\s{0,9}\w{0,40}(?:key|pass|pwd|secret)",
     re.IGNORECASE,
 )
 NO_VALUE = re.compile(
@@ -70,6 +70,7 @@ OTHER_THINGS = re.compile(
 WORD = re.compile(r"[A-Za-z_-]+|[0-9.]+")
 PASSWORD = re.compile(r"(?:password|passwd|pwd)['\"\]]{0,2}\s*(?::|[!=]?=)", re.IGNORECASE)
 SHORT = 6
+WINDOW, OVERLAP = 4000, 400  # characters: detectors' patterns may take time as the square of a line's length
 ASSIGNED = "a password or key"  # what detect-secrets calls a secret keyword
 
 
@@ -103,8 +104,9 @@ def secrets_in(text: str, code: bool = False) -> list[Secret]:
     names = suspicious(text, code)
     found: dict[tuple[int, str], Secret] = {}
     for number, line in enumerate(text.split("\n") if names else (), 1):
-        for kind, value in _in_line(line, names):
-            found.setdefault((number, value), Secret(kind, value, number, line.index(value)))
+        for start in range(0, max(len(line), 1), WINDOW):
+            for kind, value in _in_line(line[start : start + WINDOW + OVERLAP], names):
+                found.setdefault((number, value), Secret(kind, value, number, line.index(value)))
     inner = {(one.line, one.value) for one in found.values() for other in found.values() if _is_within(one, other)}
     return sorted((s for key, s in found.items() if key not in inner), key=lambda secret: (secret.line, secret.start))
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
+
+from workbench.secrets import secrets_in, suspicious
 
 LETTERS = "aB3dE5gH7jK9mN1pQ2sT4vW6xY8z" * 3
 AWS = "AK" + "IA" + "2E4YBCXQ7ZPLKMNT"
@@ -165,3 +168,13 @@ def test_the_detector_is_loaded_only_for_a_suspicion() -> None:
         "assert not any(name.startswith('detect_secrets') for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("text", ["eyJ", "password", "password: ", "aws key ", "://a:b", '" == ', "AC", "SK", "ghp_"])
+def test_text_made_to_be_slow_is_not(text: str) -> None:
+    """A line of a megabyte, and a real secret at its end, which is found."""
+    line = text * (1_000_000 // len(text)) + f" {AWS} "
+    started = time.process_time()
+    assert AWS in {secret.value for secret in secrets_in(line)}
+    assert suspicious(line, code=True)
+    assert time.process_time() - started < 8
