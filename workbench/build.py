@@ -76,7 +76,8 @@ class _Build:
         self.requirements = requirements(project)
         self.old = manifests.read(project.generated / "manifest.json")
         self.cache = Cache(project, self.old.data)
-        self.findings = Findings(project, anew or (check and not advise))
+        self.anew = anew or (check and not advise)  # nothing that was found or made before counts
+        self.findings = Findings(project, self.anew)
         self.journal = Journal(project)
         self.inputs: dict[str, str] = {}  # name -> digest of what it is made from
         self.modules: dict[str, str] = {}  # name -> code to write
@@ -132,7 +133,7 @@ class _Build:
             name = path.stem
             data = path.read_bytes() if path.is_file() else b"- no file"  # refused by the check
             is_fresh = self.cache.fresh(f"stage {name}", digest(data + b"\0" + known))
-            if not self.checking and is_fresh and name in old:
+            if not self.anew and is_fresh and name in old:
                 self.stages[name] = old[name]
             else:
                 self._parse_stage(path, data, use_cases)
