@@ -23,10 +23,12 @@ def lab(name: str | None, more: tuple[str, ...], port: int, no_browser: bool) ->
     if name and name.startswith("-"):
         more, name = (name, *more), None
     project = find_project()
-    target = project.notebooks / f"{find_use_case(project, name)}.ipynb" if name else project.notebooks
-    command = [sys.executable, "-m", "jupyterlab", str(target), f"--port={port}"]
+    page = f"/lab/tree/{find_use_case(project, name)}.ipynb" if name else "/lab"
+    command = [sys.executable, "-m", "jupyterlab", f"--port={port}"]
+    command += [f"--ServerApp.root_dir={project.notebooks}", f"--LabApp.default_url={page}"]
     command += ["--no-browser"] * no_browser + list(more)
     _need_jupyterlab()
+    os.chdir(project.root)
     os.execv(command[0], command)  # noqa: S606  Ctrl-C and the exit code are JupyterLab's own
 
 

@@ -156,7 +156,7 @@ class WatchedEngine(NBClientEngine):  # type: ignore[misc]
 
 papermill_engines.register("artemis", WatchedEngine)
 papermill_translators.register("python", Literals)
-for _name in ("papermill", "papermill.translators", "traitlets"):  # what they warn of is checked before
+for _name in ("papermill", "traitlets", "asyncio"):  # what they warn of is checked before, or told as a failure
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 

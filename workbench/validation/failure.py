@@ -14,6 +14,7 @@ from typing import Any
 from workbench.notebook import Cell
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+INPUT_FILE = re.compile(r" \(\d+\.py, line \d+\)$")  # how IPython calls a cell in a SyntaxError
 FRAME = re.compile(r"Cell In ?\[(\d+)\], line (\d+)")
 
 
@@ -56,12 +57,14 @@ def raised(output: Any, cell: Cell, count: int | None, by_count: dict[int, Cell]
     own = [line for found, line in frames if found == count]
     last = frames[-1] if frames else (count, 0)
     elsewhere = by_count.get(last[0]) if last[0] is not None and last[0] != count else None
-    raised_in = at_cell("", "", elsewhere, last[1]).place if elsewhere else ""
+    origin = at_cell("raised", "", elsewhere, last[1]) if elsewhere else None
+    raised_in = f"{origin.place}: {origin.code}" if origin else ""
     return at_cell("raised", _said(output), cell, own[-1] if own else 0, raised_in)
 
 
 def _said(output: Any) -> str:
     name, message = str(output.get("ename", "")), ANSI.sub("", str(output.get("evalue", ""))).strip()
+    message = INPUT_FILE.sub("", message)
     if name == "SystemExit":
         return f"SystemExit: {message}; the cell ended the run, and the cells below it were not checked"
     return f"{name}: {message}" if message else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -54,6 +55,7 @@ def print_outcomes(outcomes: list[Outcome]) -> None:
             console.print(_failure(outcome, failure), soft_wrap=True)
     if several:
         console.print(_summary(outcomes))
+        console.print(f"{_counted(outcomes)}; reports/{outcomes[0].stage}/ has the reports", soft_wrap=True)
     elif outcomes and outcomes[0].kept is None:
         console.print(f"{outcomes[0].name} was not run: no kernel was started", style="bold red", soft_wrap=True)
 
@@ -95,18 +97,23 @@ def _failure(outcome: Outcome, failure: Failure) -> Text:
     return text
 
 
+def _counted(outcomes: list[Outcome]) -> str:
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in STYLES if counts[verdict])
+
+
 def _summary(outcomes: list[Outcome]) -> Table:
     table = Table(box=None, padding=(0, 2))
-    for heading in ("use case", "verdict", "time", "metrics", "report"):
+    for heading in ("use case", "verdict", "time", "metrics"):
         table.add_column(heading, justify="right" if heading == "time" else "left", overflow="fold")
     for outcome in outcomes:
         verdict = Text(outcome.verdict, STYLES[outcome.verdict])
         if outcome.kept is None:
             count = len(outcome.problems)
-            table.add_row(outcome.name, verdict, "", f"{count} problem{'' if count == 1 else 's'}", "")
+            table.add_row(outcome.name, verdict, "", f"{count} problem{'' if count == 1 else 's'}")
             continue
         seconds = f"{outcome.kept.executed.seconds:.1f} s"
-        table.add_row(outcome.name, verdict, seconds, _moved(outcome.kept), outcome.kept.files.get("html", ""))
+        table.add_row(outcome.name, verdict, seconds, _moved(outcome.kept))
     return table
 
 
