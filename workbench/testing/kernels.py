@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from workbench.notebook import Notebook, Unreadable
@@ -36,37 +35,39 @@ def start(project: Project, plan: Plan) -> Running:
 
 
 class Running:
-    """A run of pytest over the notebooks."""
+    """A run of pytest over the notebooks, shared by as many processes as there may be kernels.
+
+    Processes of our own, each with every n-th notebook: xdist's workers take more than twice the processor time.
+    """
 
     def __init__(self, project: Project, plan: Plan, sanitizing: Path | None) -> None:
-        self._project, self._plan, self._began = project, plan, perf_counter()
-        self._folder = tempfile.TemporaryDirectory(prefix="artemis-test-")
-        folder = Path(self._folder.name)
-        self._report, self._log = folder / "report.jsonl", folder / "log.txt"
-        (folder / "pytest.ini").write_text("[pytest]\n")
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603
-                self._command(folder, sanitizing),
-                cwd=project.root,
+        self._project, self._plan, self._sanitizing = project, plan, sanitizing
+        self._temporary = tempfile.TemporaryDirectory(prefix="artemis-test-")
+        self._folder = Path(self._temporary.name)
+        (self._folder / "pytest.ini").write_text("[pytest]\n")
+        jobs = min(plan.jobs, len(plan.names))
+        self._processes = [self._start(number, plan.names[number::jobs]) for number in range(jobs)]
+
+    def _start(self, number: int, names: list[str]) -> subprocess.Popen[bytes]:
+        with (self._folder / f"log-{number}").open("wb") as log:
+            return subprocess.Popen(  # noqa: S603
+                self._command(number, names),
+                cwd=self._project.root,
                 env=self._environment(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,
             )
 
-    def _command(self, folder: Path, sanitizing: Path | None) -> list[str]:
+    def _command(self, number: int, names: list[str]) -> list[str]:
         plan, project = self._plan, self._project
-        command = [sys.executable, "-m", "pytest", "-q", "-c", str(folder / "pytest.ini"), "--noconftest"]
+        command = [sys.executable, "-m", "pytest", "-q", "-c", str(self._folder / "pytest.ini"), "--noconftest"]
         command += ["--rootdir", str(project.root), "-p", "no:cacheprovider", "-p", "nbval.plugin"]
-        command += ["-p", "workbench.nbval_plugin", "--artemis-report", str(self._report)]
+        command += ["-p", "workbench.nbval_plugin", "--artemis-report", str(self._folder / f"report-{number}")]
         command += ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={plan.timeout:g}"]
         command += [f"--nbval-kernel-startup-timeout={START}", "--color=no"]
-        command += ["--nbval-sanitize-with", str(sanitizing)] if sanitizing else []
-        jobs = min(plan.jobs, len(plan.names))
-        if jobs > 1:
-            command += ["-p", "xdist.plugin", "-n", str(jobs), "--dist", "loadfile"]
-        return command + [str(project.notebooks / f"{name}.ipynb") for name in plan.names]
+        command += ["--nbval-sanitize-with", str(self._sanitizing)] if self._sanitizing else []
+        return command + [str(project.notebooks / f"{name}.ipynb") for name in names]
 
     def _environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
@@ -79,24 +80,23 @@ class Running:
 
     def wait(self) -> list[Suite]:
         """Every notebook's suite. Raises CannotTest when pytest itself could not run."""
-        code = self._process.wait()
-        took = perf_counter() - self._began
+        codes = [process.wait() for process in self._processes]
         outcomes = self._outcomes()
         broken = any(outcome["when"] == "collect" for outcome in outcomes)
-        if code not in FINE and not broken:
-            tail = self._log.read_text("utf-8", "replace").strip()[-2000:]
-            raise CannotTest(f"the notebooks cannot be run: pytest ended with exit code {code}:\n{tail}")
+        for number, code in enumerate(codes):
+            if code not in FINE and not broken:
+                tail = (self._folder / f"log-{number}").read_text("utf-8", "replace").strip()[-2000:]
+                raise CannotTest(f"the notebooks cannot be run: pytest ended with exit code {code}:\n{tail}")
         return [
-            self._suite(name, [one for one in outcomes if one["notebook"] == f"{name}.ipynb"], took)
+            self._suite(name, [one for one in outcomes if one["notebook"] == f"{name}.ipynb"])
             for name in self._plan.names
         ]
 
     def _outcomes(self) -> list[dict[str, Any]]:
-        if not self._report.exists():
-            return []
-        return [json.loads(line) for line in self._report.read_text("utf-8").splitlines()]
+        reports = sorted(self._folder.glob("report-*"))
+        return [json.loads(line) for path in reports for line in path.read_text("utf-8").splitlines()]
 
-    def _suite(self, name: str, outcomes: list[dict[str, Any]], took: float) -> Suite:
+    def _suite(self, name: str, outcomes: list[dict[str, Any]]) -> Suite:
         place = f"usecases/{name}.ipynb"
         suite = Suite("notebooks", name)
         tests = [cells.test(place, outcome) for outcome in outcomes if outcome["when"] != "collect"]
@@ -127,15 +127,16 @@ class Running:
 
     def end(self) -> None:
         """Stop what still runs, kernels included, and tidy up."""
-        if self._process.poll() is None:
-            with suppress(ProcessLookupError):
-                self._process.terminate()
+        running = [process for process in self._processes if process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGINT)  # as Ctrl-C: pytest ends its kernels, too
+        for process in running:
             try:
-                self._process.wait(timeout=10)
+                process.wait(timeout=10)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._folder.cleanup()
+                process.kill()
+                process.wait()
+        self._temporary.cleanup()
 
 
 def _unchecked(notebook: Notebook) -> Fault:
