@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import io
 import json
+import traceback
+from types import CodeType
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chalicelib.usecase import Source
 from workbench.draft import Draft, draft
 from workbench.notebook import Cell, Notebook, read
 
@@ -27,6 +30,8 @@ ODD_TEXTS = [
     "\u2028",
     "\x85",
     "\x1c",
+    "\x0b",
+    "\u2029",
     "]",
 ]
 ODD_BITS = st.sampled_from([*ODD_TEXTS, "a", " ", "\n", "\t"])
@@ -56,6 +61,9 @@ STATEMENTS = st.one_of(
             "if x:\n\tpass\nelse:\n\tpass",
             "x = [\n    1,\n\n    # two\n    2,\n]",
             "x = 1; y = 2",
+            "@staticmethod\n# between\n@classmethod\ndef g(*a): return 0",
+            "\f",
+            "\t# tabbed",
             '"""a docstring"""',
             "   ",
             "print(f'{x!r:>{y}} # %%')",
@@ -145,3 +153,64 @@ def test_line_ends_of_any_kind_mean_the_same_code(source: str, line_end: str, as
     made = draft(notebook)
     assert notebook.cells[0].source == source
     assert without_bind(ast.parse(made.code)) == [ast.dump(node) for node in ast.parse(source).body]
+
+
+BROKEN = st.sampled_from(
+    [
+        *("x = (1,\n", "'''never\nended", "x = 1 \\", "text = 'a", "def f(:\n    1", "\n\n  x = 1\n y"),
+        *("a = \x00", "}", "%%time\n!ls\n"),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(cells=st.lists(st.tuples(st.one_of(SOURCES, BROKEN), st.just(("export",))), min_size=1, max_size=5))
+def test_a_cell_that_does_not_parse_swallows_no_other(cells: Any) -> None:
+    made = drafted(cells)
+    for parsed, (source, _) in zip(made.exported, cells, strict=True):
+        lines = source.count("\n") + 1
+        assert made.code.split("\n")[parsed.first - 1 : parsed.first - 1 + lines] == source.split("\n")
+        assert made.place(parsed.first) == (parsed, 1)
+        assert made.place(parsed.first + lines - 1) == (parsed, lines)
+        assert (parsed.tree is None) == (not parses(source))
+
+
+def source_of(made: Draft) -> Source:
+    """What the manifest would hold of a module, for the way back at run time."""
+    return Source(made.notebook.path, tuple(made.lines), {}, made.filename)
+
+
+def lines_of(code: CodeType) -> set[int]:
+    """Every line of a code object, and of those within."""
+    found = {line for _, _, line in code.co_lines() if line}
+    return found.union(*(lines_of(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(cells=CELLS)
+def test_the_compiled_modules_lines_are_the_cells_own(cells: Any) -> None:
+    """Of two spare statements around each cell's code, so that no docstring or last line is special."""
+    made = drafted([(f"0 .real\n{source}\n0 .real", ("export",)) for source, _ in cells])
+    assert isinstance(made.compiled, CodeType)
+    places = [source_of(made).place(made.filename, line) for line in lines_of(made.compiled)]
+    found = {(place.cell, place.line) for place in places if place}
+    for number, parsed in enumerate(made.exported, 1):
+        expected = lines_of(compile(parsed.cell.source, "cell", "exec"))
+        assert {line for cell, line in found if cell == number} == expected
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(cells=CELLS, at=st.integers(0, 4))
+def test_what_raises_names_its_cell_and_line(cells: Any, at: int) -> None:
+    at = at % len(cells)
+    raising = cells[at][0] + "\ndef deeper():\n    # here\n    raise LookupError\n\ndeeper()"
+    made = drafted([(raising if number == at else source, ("export",)) for number, (source, _) in enumerate(cells)])
+    assert isinstance(made.compiled, CodeType)
+    frames: list[traceback.FrameSummary] = []
+    try:
+        exec(made.compiled, {"x": 1, "y": 2, "f": lambda *values: None, "__name__": "trial"})
+    except LookupError as error:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == made.filename]
+    places = [source_of(made).place(made.filename, frame.lineno or 0) for frame in frames]
+    end = raising.count("\n") + 1
+    assert [(place.cell, place.line) for place in places if place] == [(at + 1, end), (at + 1, end - 2)]
