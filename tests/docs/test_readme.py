@@ -69,7 +69,7 @@ def test_every_code_of_a_problem_is_in_the_api_guide(pytestconfig: pytest.Config
 def test_every_command_that_is_documented_exists(pytestconfig: pytest.Config) -> None:
     pages = [pytestconfig.rootpath / "README.md", *(pytestconfig.rootpath / "docs").glob("*.md")]
     named = {
-        name for page in pages for name in re.findall(r"`(?:\.venv/bin/)?artemis ([a-z]+)", page.read_text("utf-8"))
+        name for page in pages for name in re.findall(r"`(?:\.venv/bin/)?artemis ([a-z-]+)", page.read_text("utf-8"))
     }
     assert named
     assert named <= set(COMMANDS)
