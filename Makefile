@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PORT ?= 8000
+# Packages whose sources carry many notebooks.
+CARRIERS := nbclient nbconvert nbformat nbval papermill jupytext==1.19.6
 # Which worker count suits the tests; two cores are enough.
 TEST_WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test serve lab bench check clean help
+.PHONY: setup demo test serve lab bench check clean help notebooks
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -37,8 +39,15 @@ test: setup ## Everything that guards main
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/artemis build --check
+	$(BIN)/artemis contract --check
+	$(BIN)/artemis clean --check
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
-	$(BIN)/pytest --nbval --nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval.cfg -n $(TEST_WORKERS) --dist loadfile usecases
+	$(BIN)/artemis test --jobs $(TEST_WORKERS)
+
+notebooks: setup ## Check the notebooks that the sources of Jupyter's packages carry
+	@mkdir -p $(VENV)/sdists
+	@printf '%s\n' $(CARRIERS) | xargs -P 3 -I{} sh -c 'name={}; $(BIN)/python -m pip download --quiet --no-deps --no-binary $${name%%=*} --dest $(VENV)/sdists --constraint constraints.txt {}'
+	ARTEMIS_SDISTS=$(VENV)/sdists $(BIN)/pytest tests/workbench/test_real_notebooks.py
 
 bench: setup ## Measure us and a peer, in one run
 	@$(BIN)/python -m pip install --quiet --editable '.[bench]' --constraint constraints.txt
