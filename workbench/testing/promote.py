@@ -29,7 +29,7 @@ def promote(project: Project, url: str, decision_id: str, note: str, expect: dic
     name = row["use_case"]
     if not (project.notebooks / f"{name}.ipynb").is_file():
         raise BadCase(f"the decision is of the use case {name!r}, which has no notebook here")
-    if not results:
+    if not results and row["status"] != "decided":
         raise BadCase("the decision has no facts: nothing can be decided from it again")
     decision = json.loads(row["decision"]) if row["decision"] else None
     if decision is None and not expect:
