@@ -7,6 +7,7 @@ asked about; a short table knows the usual ones that may not be installed.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 # Import -> distribution, where the names differ.
@@ -44,12 +45,10 @@ def provides(requirements: frozenset[str], name: str) -> bool:
 
 def distributions_of(name: str) -> list[str]:
     """The distributions that provide a dotted name, as far as is known here."""
-    from importlib.metadata import packages_distributions
-
     usual = _usual(name)
     if usual:
         return usual
-    installed = sorted({normalised(found) for found in packages_distributions().get(name.partition(".")[0], ())})
+    installed = sorted({normalised(found) for found in _installed().get(name.partition(".")[0], ())})
     return installed if len(installed) < 3 else []  # a package that many share says nothing
 
 
@@ -84,3 +83,11 @@ def _modules_of(distribution: str) -> frozenset[str]:
         if kind.endswith(("py", "so", "pyd")) and ".." not in folders:
             found.add(".".join(folders if stem == "__init__" else [*folders, stem]))
     return frozenset(found)
+
+
+@cache
+def _installed() -> Mapping[str, list[str]]:
+    """Import -> distributions of all that is installed: half a second to find out, the same for every notebook."""
+    from importlib.metadata import packages_distributions
+
+    return packages_distributions()
