@@ -24,7 +24,9 @@ class Request(BaseModel):
 
 class Decision(BaseModel):
     outcome: str"""
-IMPURE = "def decide(name) -> Decision:\n    return Decision(outcome=str(random.random()))"
+IMPURE = (
+    "def decide(name) -> Decision:\n    return Decision(outcome=str(random.random()))  # artemis: ignore[randomness]"
+)
 DEGRADED = """\
 @task(fallback=0)
 def size(name) -> int:
