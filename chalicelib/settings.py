@@ -122,7 +122,8 @@ def _check_mapping(content: dict[str, Any], key: str, check: Any) -> list[str]:
 
 def _check_provider(capability: str, provider: Any, providers: Collection[str] | None) -> list[str]:
     if capability not in CAPABILITIES:
-        return [f"no such capability; known: {', '.join(CAPABILITIES)}"]
+        where = "; a use case stands under use_cases:" if isinstance(provider, dict) else ""
+        return [f"no such capability; known: {', '.join(CAPABILITIES)}{where}"]
     if not isinstance(provider, str):
         return [f"{provider!r} is not one provider's name"]
     if providers is not None and provider not in providers:

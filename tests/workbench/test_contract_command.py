@@ -297,3 +297,22 @@ def test_a_manifest_of_before_there_were_contracts_has_contract_1(published: Tem
     del content["use_cases"]["trial"]["contract"]
     published.file("chalicelib/usecases/manifest.json", json.dumps(content))
     assert list(Manifest.read(published.generated).contracts("trial")) == [1]
+
+
+def test_only_what_was_promised_is_frozen(
+    published: TemporaryProject, write: Callable[..., None], artemis: Artemis
+) -> None:
+    """Frozen otherwise, it would serve what nobody was promised, or break who was."""
+    write(outcomes=THREE)
+    broken = artemis("freeze", "trial")
+    assert (broken.exit_code, "freeze what is deployed with --rev REV" in broken.stderr) == (2, True)
+    write(contract=2, outcomes=THREE)
+    unpublished = artemis("freeze", "trial")
+    assert "contract 2 of trial is not in contracts/openapi.json" in unpublished.stderr
+    assert not (published.generated / "frozen").exists()
+
+
+def test_a_client_that_cannot_be_written_says_why(published: TemporaryProject, artemis: Artemis) -> None:
+    (published.root / "a-file").write_text("")
+    refused = artemis("--client", "a-file/client")
+    assert (refused.exit_code, "a-file/client: the folder cannot be made" in refused.stderr) == (2, True)

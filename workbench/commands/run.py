@@ -74,7 +74,7 @@ def _read(given: str) -> str:
     try:
         return sys.stdin.read() if given == "@-" else Path(given[1:]).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CannotRun(f"--request {given}: the file cannot be read: {error}") from None
+        raise CannotRun(f"--request {given}: the file cannot be read: {getattr(error, 'strerror', error)}") from None
 
 
 def _print(ran: Ran, trace: bool) -> None:

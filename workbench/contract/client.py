@@ -29,6 +29,11 @@ def write_client(document: dict[str, Any], folder: Path) -> str:
         raise CannotWrite(f"{folder} is a file: name a folder for the client")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / PACKAGE / "client.py").is_file():
         raise CannotWrite(f"{folder} holds something that is not a client: name an empty or a new folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"{folder}: the folder cannot be made: {error.strerror}") from None
     with tempfile.TemporaryDirectory() as temporary:
         source, config = Path(temporary, "openapi.json"), Path(temporary, "config.json")
         source.write_text(json.dumps(document), "utf-8")

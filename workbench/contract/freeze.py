@@ -9,7 +9,7 @@ from typing import Any
 
 from workbench import manifest as manifests
 from workbench import stages
-from workbench.contract import frozen
+from workbench.contract import frozen, guard
 from workbench.files import digest, write
 from workbench.project import Project
 
@@ -41,6 +41,8 @@ def freeze(project: Project, name: str, revision: str | None = None) -> int:
     Raises CannotFreeze.
     """
     built = _built(project, name, revision)
+    if revision is None:
+        _check_promise(project, name, built.contract)
     module, entry = (make(project, name, built.contract) for make in (frozen.module_of, frozen.entry_of))
     if entry.exists():
         raise CannotFreeze(f"contract {built.contract} of {name} is frozen already, as {project.relative(module)}")
@@ -55,6 +57,23 @@ def freeze(project: Project, name: str, revision: str | None = None) -> int:
         raise CannotFreeze(f"contract {built.contract} of {name} does not load: {error}") from error
     write(entry, manifests.render(kept))
     return built.contract
+
+
+def _check_promise(project: Project, name: str, contract: int) -> None:
+    """What is kept is what callers were promised: not a contract that was never published, nor one broken since."""
+    try:
+        published, review = guard.committed(project), guard.review(project)
+    except guard.NoContract:
+        return  # no promise was written down
+    if f"/v{contract}/use-cases/{name.replace('_', '-')}/decisions" not in published["paths"]:
+        raise CannotFreeze(
+            f"contract {contract} of {name} is not in contracts/openapi.json: nobody was promised it yet"
+        )
+    if any(change.use_case == name and change.fails for change in review.changes):
+        raise CannotFreeze(
+            f"what is built of {name} breaks the contract {contract} in contracts/openapi.json: "
+            "freeze what is deployed with --rev REV (a git revision)"
+        )
 
 
 def unfreeze(project: Project, name: str, contract: int | None) -> int:

@@ -15,7 +15,7 @@ from workbench.rules.catalogue import rule
 from workbench.secrets import ASSIGNED, Secret, mask, masked, secrets_in, suspicious
 
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
-HINT = "revoke it, and read it from the environment: os.environ"
+HINT = "revoke it, and read it from the environment, in a @task: os.environ"
 
 
 @rule("secret", optional=True)

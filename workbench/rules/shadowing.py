@@ -53,7 +53,7 @@ def _lost_functions(draft: Draft) -> Iterator[Problem]:
             message = f"{name!r} is already defined in cell {first.cell.number}, and lost from here on"
             if is_function and not isinstance(statement, Function):
                 message = f"{name!r} is a function of cell {first.cell.number}: this gives the name another meaning"
-            yield at_node(draft, "shadowing", message, RENAME, _binder(statement, name))
+            yield at_node(draft, "shadowing", message, f"{RENAME}, or remove one of the two", _binder(statement, name))
 
 
 def _is_overload(statement: ast.stmt) -> bool:

@@ -37,6 +37,7 @@ INJECTED = "injected-parameters"
 READ = '__import__("workbench.validation.metrics", fromlist=["collect"]).collect(get_ipython(), {count})'
 
 Tell = Callable[[str, int, int], None]  # use case, cells begun, cells in all
+CAUSES = "out of memory, a crash in native code, or os._exit"
 
 
 @dataclass
@@ -174,7 +175,7 @@ def execute(plan: Plan, limit: float, tell: Tell, kernels: Kernels) -> Executed:
         except CellTimeoutError:
             _append(watch, "timeout", f"the cell ran longer than {limit:g} s and was ended (--cell-timeout)")
         except DeadKernelError:
-            _append(watch, "died", f"the kernel died while it ran this cell{_tail(errors)}")
+            _append(watch, "died", f"the kernel died while it ran this cell ({CAUSES}){_tail(errors)}")
         except Exception as error:
             _append(watch, "kernel", f"the notebook could not be run: {type(error).__name__}: {error}{_tail(errors)}")
     executed.failures += _raised(executed)
