@@ -76,7 +76,7 @@ class Service:
         row["timings"] = canonical(timings)
         self.store().save(row, [_result_row(decision_id, fact, timings[fact.task]) for fact in run.facts])
         for fact in run.facts:
-            if fact.fallback:
+            if fact.fallback and log.isEnabledFor(logging.WARNING):
                 said = str(fact.error) + traceback_of(fact.error or {})
                 log.warning("decision %s: %s.%s fell back: %s", decision_id, usecase.name, fact.task, said)
         if run.failure:
@@ -148,7 +148,10 @@ class Service:
 
     def _version(self, name: str, version: str) -> UseCase | None:
         """The loaded use case, if it is one of those that decide now."""
-        loaded = (self._load(name, contract) for contract in self.manifest.contracts(name))
+        served = self.manifest.contracts(name)
+        current = self.manifest.current(name) if served else 0
+        # the notebook's own first: a frozen module that does not load is no reason to show less of it
+        loaded = (self._load(name, contract) for contract in sorted(served, key=lambda one: one != current))
         return next((usecase for usecase in loaded if usecase.version == version), None)
 
     def _describe(self, name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from traceback import FrameSummary, StackSummary, TracebackException
@@ -80,7 +81,8 @@ def excepthook(kind: type[BaseException], error: BaseException, traceback: Any) 
 def map_record(record: logging.LogRecord) -> bool:
     """A logging filter: the traceback of what is logged with ``exc_info`` names places in notebooks."""
     if record.exc_info and record.exc_info[1] is not None:
-        record.exc_text = format_error(record.exc_info[1])
+        with suppress(Exception):  # logging then formats it in its own way
+            record.exc_text = format_error(record.exc_info[1])
     return True
 
 
@@ -204,7 +206,7 @@ def _width(text: str) -> int:
 
 def _with_places(text: str, find: _Finder) -> str:
     """A SyntaxError names its file and line by itself, outside of its frames."""
-    return re.sub(r'(?m)^([ |]*)File "(.+)", line (\d+)$', partial(_placed, find), text)
+    return re.sub(r'(?m)^([ |]*)File "(.+)", line (\d{1,9})$', partial(_placed, find), text)
 
 
 def _placed(find: _Finder, match: re.Match[str]) -> str:

@@ -99,9 +99,18 @@ class _Build:
         for made in make_all(self._changed(found), processes):
             self._take(made)
         self.stages |= {name: self.old.stages.get(name, {}) for name in self.bad_stages}
+        self._forget_versions()
         self._find_orphans(found.names)
         self._render_manifest()
         self.report.problems = placed(self.project, self.report.problems)
+
+    def _forget_versions(self) -> None:
+        """A stage that keeps its last good file serves none of the versions that a refused one would make."""
+        for name, entry in self.entries.items():
+            if self.bad_stages and entry is not self.old.use_cases.get(name):
+                kept = {stage: one for stage, one in entry["versions"].items() if stage not in self.bad_stages}
+                self.entries[name] = entry | {"versions": kept}
+                self.cache.forget(name)
 
     def write(self) -> None:
         """Modules first, the manifest last: a reader of the manifest finds what it names."""

@@ -87,7 +87,8 @@ def _check_and_load(ingredients: Ingredients, drafted: Draft, made: Made) -> Non
     from workbench.examine import examine  # when there is something to load: it costs an import of pydantic
 
     examined, problems = examine(drafted)
-    made.problems += news(drafted, made.problems, problems)
+    # what a line opted out of explains no failure to load
+    made.problems += news(drafted, settle(drafted.notebook, made.problems), problems)
     if examined is None:
         return
     versions = _versions(ingredients, drafted.code, examined, made.problems)

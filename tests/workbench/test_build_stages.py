@@ -188,3 +188,18 @@ def test_what_is_no_yaml_is_said_in_words(review: Any) -> None:
     (problem,) = review.build().problems
     assert "byte string" not in problem.message
     assert "expected" in problem.message
+
+
+def test_a_stage_that_keeps_its_last_good_file_gets_no_version_of_the_refused_one(project: Any, sound: Any) -> None:
+    project.notebook("photo_review", sound())
+    project.stage("local", "use_cases: {photo_review: {parameters: {faces_max: 3}}}")
+    project.build()
+    good = project.entry("photo_review")["versions"]["local"]
+    project.stage("local", "use_cases: {photo_review: {parameters: {faces_max: 4}}}\nnonsense: 1")
+    project.notebook("photo_review", sound.exporting("LIMIT = 3"))
+    assert project.build().failed
+    assert project.manifest["stages"]["local"]["use_cases"]["photo_review"]["parameters"] == {"faces_max": 3}
+    assert "local" not in project.entry("photo_review")["versions"]
+    project.stage("local", "use_cases: {photo_review: {parameters: {faces_max: 3}}}")
+    assert not project.build().failed
+    assert project.entry("photo_review")["versions"]["local"] not in (None, good)

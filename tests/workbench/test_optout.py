@@ -117,3 +117,15 @@ def test_what_cannot_be_checked_exits_with_2(project: Any, sound: Any) -> None:
     done = project.artemis("check", "trail")
     assert done.returncode == 2
     assert "did you mean 'trial'?" in done.stderr
+
+
+def test_an_opt_out_written_without_a_space_counts_too(project: Any, sound: Any) -> None:
+    assert project.problems(sound.exporting("print('loading')  # artemis:ignore[import-effects]")) == []
+
+
+def test_nobody_opts_out_of_a_module_that_does_not_load(project: Any, sound: Any) -> None:
+    """The problem that was opted out of explained why it does not load: now nothing else would."""
+    source = "import no_such_package  # artemis: ignore[missing-requirement]"
+    project.file("requirements.txt", "pydantic==2\n")
+    (problem,) = project.problems(sound.exporting(source))
+    assert (problem.rule, problem.severity) == ("load", "error")

@@ -18,7 +18,7 @@ from workbench.problems import Problem, at
 from workbench.rules.catalogue import CATALOGUE, rule
 from workbench.secrets import masked_problems
 
-MARK = "artemis: ignore"
+MARK = "artemis:"
 FORM = re.compile(r"#\s*artemis:\s*ignore\s*(?:\[([^\]]*)\])?")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from workbench.notebook import Notebook
 from workbench.testing.results import Fault, Test
 
+ENDED = "a cell above ended the kernel"
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 LIMIT = 40  # lines of a diff or traceback
 UPDATES = re.compile(r"clear_output\(|update_display\(|display_id|\.update\(|tqdm|\bprogress", re.IGNORECASE)
@@ -27,7 +28,7 @@ def test(place: str, outcome: dict[str, Any]) -> Test:
     if outcome["outcome"] == "skipped":
         made.skipped = "it is marked to be skipped"
     elif outcome["outcome"] == "not run" or outcome["message"] == "Kernel dead on test start":
-        made.skipped = "a cell above ended the kernel"
+        made.skipped = ENDED
     elif outcome["outcome"] == "failed":
         message, detail, hint = _explained(outcome)
         made.faults.append(Fault(message, detail, hint, place, outcome["cell"], outcome["cell_id"], _line(outcome)))

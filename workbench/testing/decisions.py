@@ -180,4 +180,6 @@ def _differing(live: UseCase, built: UseCase) -> str:
         return f"parameters: {', '.join(names)}"
     steps = [{step.name: (step.kind, step.needs, step.fallback) for step in one.graph.steps} for one in (live, built)]
     names = sorted(name for name in steps[0].keys() | steps[1].keys() if steps[0].get(name) != steps[1].get(name))
-    return f"steps: {', '.join(names)}" if names else ""
+    if names:
+        return f"steps: {', '.join(names)}"
+    return "their code" if live.version != built.version else ""

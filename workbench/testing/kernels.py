@@ -100,6 +100,7 @@ class Running:
         place = f"usecases/{name}.ipynb"
         suite = Suite("notebooks", name)
         tests = [cells.test(place, outcome) for outcome in outcomes if outcome["when"] != "collect"]
+        _blame_death(tests, place)
         suite.tests = tests
         for outcome in outcomes:
             if outcome["when"] == "collect":
@@ -142,3 +143,11 @@ class Running:
 def _unchecked(notebook: Notebook) -> Fault:
     message = "unchecked: no cell has outputs or an execution count, so cells were only run, and nothing was compared"
     return Fault(message, hint="run the notebook from top to bottom and save it with its outputs", place=notebook.path)
+
+
+def _blame_death(tests: list[Test], place: str) -> None:
+    """A kernel that died between two cells failed no cell: then the first that it could not run has failed."""
+    first = next((number for number, test in enumerate(tests) if test.skipped == cells.ENDED), None)
+    if first is not None and not any(test.faults for test in tests[:first]):
+        tests[first].skipped = ""
+        tests[first].faults.append(Fault("the kernel had died before this cell ran", place=place))

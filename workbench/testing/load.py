@@ -50,7 +50,7 @@ def _load_cells(draft: Draft, overrides: dict[str, Any], namespace: dict[str, An
         namespace[OVERRIDES] = overrides
         _execute(draft, namespace)
         source = Source(draft.notebook.path, tuple(draft.lines), {}, draft.filename)
-        return from_namespace(draft.notebook.name, namespace, source)
+        return from_namespace(draft.notebook.name, namespace, source, draft.code.encode())
     except KeyboardInterrupt:
         raise
     except BaseException as error:
