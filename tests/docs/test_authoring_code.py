@@ -1,0 +1,32 @@
+"""The Python of docs/authoring.md: block after block in one namespace, as the cells of a notebook; then it decides."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def blocks() -> list[str]:
+    page = (ROOT / "docs/authoring.md").read_text("utf-8")
+    return re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+def test_the_blocks_make_a_use_case_that_decides_on_real_photos(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("ARTEMIS_STAGE", raising=False)
+    notebook = ModuleType("__main__")
+    monkeypatch.setitem(__import__("sys").modules, "__main__", notebook)  # as in a kernel
+    namespace = vars(notebook)
+    for block in blocks():
+        exec(compile(block, "docs/authoring.md", "exec"), namespace)
+    assert "approve" in capsys.readouterr().out  # what show(...) displays of the portrait
+    exec('decided = run(Request(user_id="u-1", photo=Photo.sample("landscape.jpg")))', namespace)
+    decided = namespace["decided"]
+    assert (decided.outcome, decided.reasons) == ("review", ["no_single_face"])
