@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chalicelib.warmup import without_collector
-from workbench.commands.common import CannotRun, find_project
+from workbench.commands.common import CannotRun, find_project, format_option
 
 if TYPE_CHECKING:
     from workbench.build import Report
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and name what is stale or was edited by hand.")
 @click.option("--force", is_flag=True, help="Discard what was edited by hand in generated modules.")
 @click.option("--watch", is_flag=True, help="Build again whenever a notebook or a stage file is saved; Ctrl-C ends it.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report."
-)
+@format_option("text", "json")
 def build(check: bool, force: bool, watch: bool, form: str) -> None:
     """Build every notebook of usecases/ into chalicelib/usecases/.
 

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.commands.common import CannotRun, find_project, find_use_case
+from workbench.commands.common import CannotRun, find_project, find_use_case, format_option
 
 if TYPE_CHECKING:
     from workbench.testing.cases import Case
 
-FORMAT = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report."
-)
+FORMAT = format_option("text", "json")
 
 
 @click.group()

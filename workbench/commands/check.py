@@ -9,12 +9,12 @@ import sys
 import click
 
 from chalicelib.warmup import without_collector
-from workbench.commands.common import CannotRun, find_project, find_use_case
+from workbench.commands.common import CannotRun, find_project, find_use_case, format_option
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@format_option("text", "json")
 @click.option("--no-cache", is_flag=True, help="Look at everything anew, also at what has not changed since last time.")
 def check(names: tuple[str, ...], form: str, no_cache: bool) -> None:
     """Check notebooks and stage files against every rule; no module is written.

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from workbench.project import Project
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def format_option(*choices: str) -> Callable[[Command], Command]:
+    """The option ``--format``, given to the command as ``form``: the first choice is the default."""
+    kind = click.Choice(choices)
+    return click.option("--format", "form", type=kind, default=choices[0], show_default=True, help="How to report.")
 
 
 class CannotRun(click.ClickException):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.commands.common import CannotRun, find_project, find_use_case
+from workbench.commands.common import CannotRun, find_project, find_use_case, format_option
 
 if TYPE_CHECKING:
     from workbench.contract.guard import Review
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
 @click.option("--write", is_flag=True, help="Accept the present contract: write contracts/openapi.json.")
 @click.option("--force", is_flag=True, help="With --write: accept breaking changes, too.")
 @click.option("--client", type=click.Path(path_type=Path), metavar="DIR", help="Write a typed Python client into DIR.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "markdown"]),
-    default="text",
-    show_default=True,
-    help="How to report.",
-)
+@format_option("text", "json", "markdown")
 @click.pass_context
 def contract(ctx: click.Context, check: bool, write: bool, force: bool, client: Path | None, form: str) -> None:
     """Compare what was published (contracts/openapi.json) with what is built, and guard it.

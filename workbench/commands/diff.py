@@ -8,19 +8,12 @@ import sys
 import click
 
 from chalicelib.warmup import without_collector
-from workbench.commands.common import CannotRun, find_project
+from workbench.commands.common import CannotRun, find_project, format_option
 
 
 @click.command()
 @click.argument("revisions", nargs=-1, metavar="[REV [REV2]]")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="How to report.",
-)
+@format_option("text", "markdown", "json")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something changed, as git does.")
 def diff(revisions: tuple[str, ...], form: str, exit_code: bool) -> None:
     """Say what changed for the business since a git revision.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.commands.common import CannotRun, find_project, find_use_case
+from workbench.commands.common import CannotRun, find_project, find_use_case, format_option
 
 if TYPE_CHECKING:
     from workbench.live import Ran
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option("--stage", default="local", show_default=True, help="Whose providers and parameters decide.")
 @click.option("--trace", is_flag=True, help="Show every step's result, and why tasks fell back.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report."
-)
+@format_option("text", "json")
 def run(name: str, given: str | None, stage: str, trace: bool, form: str) -> None:
     """Decide once with the built use case NAME, in this process; nothing is stored.
 

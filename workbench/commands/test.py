@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.commands.common import CannotRun, find_project, find_use_case
+from workbench.commands.common import CannotRun, find_project, find_use_case, format_option
 from workbench.testing.results import TIERS, Suite
 
 if TYPE_CHECKING:
@@ -39,9 +39,7 @@ if TYPE_CHECKING:
     "--junit", type=click.Path(path_type=Path), default="reports/junit.xml", show_default=True, help="JUnit XML."
 )
 @click.option("--stage", default="local", show_default=True, help="Stage whose parameters and providers are used.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report."
-)
+@format_option("text", "json")
 def test(
     names: tuple[str, ...],
     tiers: tuple[str, ...],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.commands.common import CannotRun, find_project, find_use_case
+from workbench.commands.common import CannotRun, find_project, find_use_case, format_option
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, min_open=True),
     help="Seconds that one cell may take.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report."
-)
+@format_option("text", "json")
 def validate(
     names: tuple[str, ...],
     everything: bool,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from workbench import manifest as manifests
 from workbench import stages
 from workbench.contract import frozen, guard
 from workbench.files import digest, write
+from workbench.git import NoRepository, git
 from workbench.project import Project
 
 GENERATED = "chalicelib/usecases"
@@ -119,18 +119,14 @@ def _file(project: Project, name: str, revision: str | None) -> bytes | None:
         path = project.generated / name
         return path.read_bytes() if path.is_file() else None
     try:
-        known = _git(project, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-    except FileNotFoundError:
+        known = git(project.root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    except NoRepository:
         raise CannotFreeze("git is not installed, and --rev needs it") from None
     if known.returncode:
         raise CannotFreeze(f"git knows no revision {revision!r} here")
     commit = known.stdout.decode().strip()
-    shown = _git(project, "show", f"{commit}:./{GENERATED}/{name}")
+    shown = git(project.root, "show", f"{commit}:./{GENERATED}/{name}")
     return None if shown.returncode else shown.stdout
-
-
-def _git(project: Project, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", "-C", str(project.root), *arguments], capture_output=True, check=False)  # noqa: S603, S607
 
 
 def _load(name: str, module: Any, entry: dict[str, Any]) -> None:
