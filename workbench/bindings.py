@@ -37,16 +37,23 @@ class _Children(dict[type[ast.AST], tuple[str, ...]]):
 CHILDREN = _Children()
 
 
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes right below one, operators and contexts aside."""
+    found: list[ast.AST] = []
+    for name in CHILDREN[type(node)]:
+        value = getattr(node, name, None)
+        if value.__class__ is list:
+            found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
 def walk(root: ast.AST) -> list[ast.AST]:
     """Every node below and with ``root``, operators and contexts aside, in a third of ``ast.walk``'s time."""
     found = [root]
     for node in found:
-        for name in CHILDREN[type(node)]:
-            value = getattr(node, name, None)
-            if value.__class__ is list:
-                found += [item for item in value if isinstance(item, ast.AST)]
-            elif isinstance(value, ast.AST):
-                found.append(value)
+        found += children(node)
     return found
 
 
@@ -67,12 +74,7 @@ def bound(tree: ast.AST, inner: bool = True) -> Iterator[tuple[str, ast.AST]]:
                 stack.extend(walrus for walrus in walk(node) if isinstance(walrus, ast.NamedExpr) and _leaks(node))
                 stack.extend(_evaluated_outside(node))
             continue
-        for name in CHILDREN[type(node)]:
-            value = getattr(node, name, None)
-            if value.__class__ is list:
-                stack += [item for item in value if isinstance(item, ast.AST)]
-            elif isinstance(value, ast.AST):
-                stack.append(value)
+        stack += children(node)
 
 
 def _names(node: ast.AST) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from workbench.bindings import CHILDREN, Function
+from workbench.bindings import Function, children
 from workbench.draft import Draft
 from workbench.scopes import Code, How, Mention, Scope, Unit, chain
 
@@ -49,14 +49,7 @@ class _Walker:
         self.stack += [(node, scope, in_annotation, None) for node in reversed(nodes) if node is not None]
 
     def children(self, node: ast.AST, scope: Scope, in_annotation: bool = False) -> None:
-        found: list[ast.AST] = []
-        for name in CHILDREN[type(node)]:
-            value = getattr(node, name, None)
-            if value.__class__ is list:
-                found += [item for item in value if isinstance(item, ast.AST)]
-            elif isinstance(value, ast.AST):
-                found.append(value)
-        self.push(scope, *found, in_annotation=in_annotation)
+        self.push(scope, *children(node), in_annotation=in_annotation)
 
     def mention(self, node: ast.expr, scope: Scope, in_annotation: bool, call: ast.Call | None) -> None:
         root, parts = chain(node)
