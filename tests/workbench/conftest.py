@@ -49,7 +49,10 @@ class TemporaryProject(Project):
     def file(self, relative: str, content: str | bytes) -> Path:
         path = self.root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        # Put in place whole: a command that runs at the same time must not read half a file.
+        draft = path.with_name(f".{path.name}.draft")
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
+        draft.replace(path)
         return path
 
     def build(self) -> Report:

@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -113,12 +115,25 @@ def test_lab_opens_on_the_notebook(ready: TemporaryProject) -> None:
         process = subprocess.Popen([*command, *options], cwd=ready.root, stdout=file, stderr=file)
     try:
         url = _address(log)
-        with urllib.request.urlopen(f"{url}/api/contents", timeout=20) as reply:
-            names = [entry["name"] for entry in json.load(reply)["content"]]
+        names = [entry["name"] for entry in _contents(url)]
         assert "spam_check.ipynb" in names  # its root is usecases/, where `show` finds the stage files
     finally:
         process.kill()
         process.wait(timeout=20)
+
+
+def _contents(url: str) -> list[dict[str, Any]]:
+    """What the server shows of its folder; it names its address before it listens there."""
+    end = time.monotonic() + 40
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/api/contents", timeout=20) as reply:
+                content: list[dict[str, Any]] = json.load(reply)["content"]
+                return content
+        except urllib.error.URLError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def _address(log: Path) -> str:
