@@ -45,10 +45,9 @@ def _of_object(item: dict[str, Any]) -> Prediction:
     if "classes" in item:
         return _of_classes(item["classes"], item["scores"])
     if "predicted_label" in item:
-        scores = item.get("score")
-        if isinstance(scores, list):
-            return Prediction(value=_label(item["predicted_label"]), scores=_scores(map(str, range(len(scores))), scores))
-        return Prediction(value=_number(scores) if scores is not None else _value(item["predicted_label"]))
+        score = item["score"]  # of class 1 where there are two classes, else one for each
+        scores = score if isinstance(score, list) else [1 - _number(score), score]
+        return Prediction(value=_label(item["predicted_label"]), scores=_scores(map(str, range(len(scores))), scores))
     if "scores" in item:
         return Prediction(value=_value(item["value"]), scores={str(k): _number(v) for k, v in item["scores"].items()})
     return Prediction(value=_value(item["value"] if "value" in item else item["score"]))
