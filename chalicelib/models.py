@@ -11,14 +11,14 @@ with the result, so that logic may depend on it; a list (faces, text, labels, em
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from time import perf_counter
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar, overload
 
 from pydantic import BaseModel, Field
 
-from chalicelib.asking import Answer, Call
 from chalicelib.errors import ProviderError
+from chalicelib.photo import Photo
+from chalicelib.questions import Question
 
 CAPABILITIES = ("moderation", "faces", "text", "labels", "embedding", "predict", "query")
 
@@ -103,37 +103,90 @@ class Prediction(BaseModel):
 
 
 class Models:
-    """The capabilities, bound to a stage's providers. A task gets one of its own.
+    """The capabilities, as a task is given them: bound to the stage's providers and to this task.
+
+    Every method raises ProviderError when nobody can answer.
 
     Args:
-        provider: capability -> (provider's name, provider), created on first use.
+        ask: question -> results, one for each item, and who gave them.
     """
 
-    __slots__ = ("_provider", "calls")
+    __slots__ = ("_ask",)
 
-    def __init__(self, provider: Callable[[str], tuple[str, Any]]) -> None:
-        self._provider = provider
-        self.calls: list[Call] = []
+    def __init__(self, ask: Callable[[Question], tuple[list[Any], ModelSource]]) -> None:
+        self._ask = ask
 
-    def moderation(self, photo: Any) -> Moderation:
-        """Moderation categories of a photo. Raises ProviderError when nobody can answer."""
-        result: Moderation = self._ask("moderation", photo)
-        return result
+    def moderation(self, photo: Photo) -> Moderation:
+        """How far a photo falls into each moderation category."""
+        (result,), source = self._ask(_about("moderation", photo))
+        return Moderation(scores=result.scores, source=source)
 
-    def faces(self, photo: Any) -> list[Face]:
+    def faces(self, photo: Photo) -> list[Face]:
         """Every face found in a photo, most confident first; an empty list when there is none."""
-        result: list[Face] = self._ask("faces", photo)
-        return result
+        return self._found(_about("faces", photo))
 
-    def text(self, photo: Any) -> list[TextLine]:
-        """The lines of text in a photo; an empty list when there is none."""
-        result: list[TextLine] = self._ask("text", photo)
-        return result
+    def text(self, photo: Photo) -> list[TextLine]:
+        """The lines of text in a photo, in reading order; an empty list when there is none."""
+        return self._found(_about("text", photo))
 
-    def _ask(self, capability: str, *arguments: Any) -> Any:
-        name, provider = self._provider(capability)
-        started = perf_counter()
-        answer: Answer = getattr(provider, capability)(*arguments)
-        ms = round((perf_counter() - started) * 1000, 3)
-        self.calls.append(Call(capability, name, answer.model, answer.version, ms))
-        return answer.result
+    def labels(self, photo: Photo) -> list[Label]:
+        """What a photo shows, most confident first."""
+        return self._found(_about("labels", photo))
+
+    @overload
+    def embedding(self, text: str) -> list[float]: ...
+    @overload
+    def embedding(self, text: Sequence[str]) -> list[list[float]]: ...
+    def embedding(self, text: str | Sequence[str]) -> Any:
+        """A text as a vector, or each of a list of texts; which length it has is the model's business."""
+        texts = (text,) if isinstance(text, str) else tuple(text)
+        for one in texts:
+            _expect(one, str, "embedding", "a text, or a list of texts")
+        if not texts:
+            return Found()
+        results, source = self._ask(Question("embedding", texts))
+        return _found(results[0] if isinstance(text, str) else results, source)
+
+    @overload
+    def predict(self, model: str, features: Mapping[str, Any]) -> Prediction: ...
+    @overload
+    def predict(self, model: str, features: Sequence[Mapping[str, Any]]) -> list[Prediction]: ...
+    def predict(self, model: str, features: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
+        """What ``model`` predicts for one item, a mapping of feature names to values, or for each of a list.
+
+        ``model`` is a name of your own; the stage file says which endpoint or file it stands for.
+        """
+        single = isinstance(features, Mapping)
+        items = (features,) if isinstance(features, Mapping) else tuple(features)
+        for one in items:
+            _expect(one, Mapping, "predict", "a mapping of feature names to values, or a list of those")
+        if not items:
+            return Found()
+        results, source = self._ask(Question("predict", tuple(map(dict, items)), model))
+        predictions = [Prediction(value=one.value, scores=one.scores, source=source) for one in results]
+        return predictions[0] if single else _found(predictions, source)
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a read-only query, each a dict. Values go in as ``@name`` parameters, never into the text."""
+        _expect(sql, str, "query", "SQL text")
+        return self._found(Question("query", ((sql, dict(parameters or {})),)))
+
+    def _found(self, question: Question) -> Any:
+        (result,), source = self._ask(question)
+        return _found(result, source)
+
+
+def _found(results: list[Any], source: ModelSource) -> Found[Any]:
+    found: Found[Any] = Found(results)
+    found.source = source
+    return found
+
+
+def _about(capability: str, photo: Any) -> Question:
+    _expect(photo, Photo, capability, "a photo of the request")
+    return Question(capability, (photo,))
+
+
+def _expect(value: Any, kind: type, capability: str, wanted: str) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"models.{capability} takes {wanted}, not {type(value).__name__}")

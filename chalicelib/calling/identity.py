@@ -1,0 +1,120 @@
+"""Which version of each model answered last. A provider may change a model overnight: that is seen here.
+
+What was last seen is kept in memory and, across processes, in the store. A version that was not the last one is a
+:class:`Sighting`: it waits here until a decision is stored, and is stored with that.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+from time import monotonic
+from typing import Any, NamedTuple
+
+from chalicelib.asking import Answer, Asking
+from chalicelib.errors import Unavailable
+from chalicelib.questions import Question
+
+log = logging.getLogger("artemis")
+FRESH_SECONDS = 60  # how long what another process has seen may go unnoticed
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A model that answered in a version that was not the last one seen.
+
+    ``asked`` is the name under which ``predict`` was asked for it, empty otherwise. ``number`` counts the versions
+    of one model from 1, so that two processes that see the same change record it once. ``previous`` is the model and
+    version before, or None where there was none.
+    """
+
+    capability: str
+    provider: str
+    asked: str
+    number: int
+    model: str
+    version: str
+    previous: str | None
+    seen_at: datetime
+    decision_id: str
+
+
+class Seen(NamedTuple):
+    """The last version seen of one model, and the how manieth it is."""
+
+    number: int
+    model: str
+    version: str
+
+
+class Identity:
+    """The last seen versions of all models.
+
+    Args:
+        memory: the store, or None where nothing is stored; called on first use.
+    """
+
+    def __init__(self, memory: Any = None) -> None:
+        self._memory, self._lock = memory, Lock()
+        self._seen: dict[tuple[str, str, str], Seen] = {}
+        self._unsaved: list[Sighting] = []
+        self._read_at = -FRESH_SECONDS
+
+    def last(self, question: Question, provider: str) -> Seen | None:
+        """What was last seen to answer this, not older than a minute; None when nothing was."""
+        if self._memory is not None and monotonic() - self._read_at > FRESH_SECONDS:
+            with self._lock:
+                self._read()
+        return self._seen.get((question.capability, provider, question.model))
+
+    def note(self, question: Question, provider: str, answer: Answer, asking: Asking) -> None:
+        """Take in who answered; a change is logged."""
+        key = question.capability, provider, question.model
+        answered = answer.model, answer.version
+        if self._is_last(key, answered):
+            return
+        with self._lock:
+            if self._memory is not None:
+                self._read()  # another process may have seen it before
+            if not self._is_last(key, answered):
+                self._change(key, answered, asking)
+
+    def _is_last(self, key: tuple[str, str, str], answered: tuple[str, str]) -> bool:
+        seen = self._seen.get(key)
+        return seen is not None and seen[1:] == answered
+
+    def _change(self, key: tuple[str, str, str], answered: tuple[str, str], asking: Asking) -> None:
+        seen = self._seen.get(key)
+        number = seen.number + 1 if seen else 1
+        self._seen[key] = Seen(number, *answered)
+        previous = f"{seen.model} {seen.version}" if seen else None
+        sighting = Sighting(*key, number, *answered, previous, datetime.now(UTC), asking.decision_id)
+        if self._memory is not None:
+            self._unsaved.append(sighting)
+        if previous:
+            named = "/".join(filter(None, (key[0], key[2])))
+            log.warning("model_changed: %s by %s: %s -> %s", named, key[1], previous, " ".join(answered))
+
+    def unsaved(self) -> list[Sighting]:
+        """What is to be stored with the next decision."""
+        return list(self._unsaved) if self._unsaved else []
+
+    def saved(self, sightings: list[Sighting]) -> None:
+        """These are stored."""
+        with self._lock:
+            self._unsaved = [sighting for sighting in self._unsaved if sighting not in sightings]
+
+    def _read(self) -> None:
+        """What the store knows; what this process has seen since, and is not stored yet, stays."""
+        self._read_at = monotonic()
+        try:
+            stored = self._memory().last_seen()
+        except Unavailable as error:
+            log.warning("which models answered last cannot be read: %s", error)
+            return
+        for key, seen in stored.items():
+            known = self._seen.get(key)
+            if known is None or known.number < seen[0]:
+                self._seen[key] = Seen(*seen)
