@@ -1,0 +1,244 @@
+"""What the providers of Google's REST APIs share: credentials, a request with its retries, and errors in our words.
+
+    rest = Rest("Vertex AI", settings, "https://…")        once per process; nothing is loaded or connected yet
+    talk = rest.talk(asking)                               once per call of a capability
+    talk.ask("POST", "/v1/projects/{project}/…", body)     a JSON object, or ProviderError
+
+Credentials are those of the platform (google.auth.default). All threads share one session, as Google's own clients
+do (``google.cloud.client``): its connection pool is thread-safe, and what is not stays untouched here: cookies are
+refused, redirects are not followed, and a token is renewed by one thread at a time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from math import inf
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from chalicelib.asking import Asking
+from chalicelib.errors import ProviderError
+from chalicelib.providers.google_errors import Failure, refusal, translated
+
+if TYPE_CHECKING:
+    from requests import Response
+
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+ANSWER_BYTES = 64 * 2**20  # BigQuery's pages are 10 MB at most; more is no answer of these APIs
+CONNECTIONS = 32  # kept open: as many as tasks run at once (chalicelib.workers)
+FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between attempts, at most; the real ones are drawn from 0 to that
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def _endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("a base URL is a scheme, a host and perhaps a port and a path")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise ValueError("a base URL begins with https:// (http:// only for this machine): a token is sent to it")
+    return url.rstrip("/")
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+
+
+class GoogleSettings(BaseModel, extra="forbid"):
+    """What every provider of a Google REST API lets a stage file set."""
+
+    project: str | None = Field(
+        None, pattern=r"^[a-z0-9][a-z0-9.:-]*$", description="project id; else the one of the credentials"
+    )
+    endpoint: Endpoint | None = Field(None, description="base URL instead of Google's: Private Service Connect, tests")
+    timeout: float = Field(5, gt=0, le=300, description="seconds for one request")
+    attempts: int = Field(3, ge=1, le=10, description="how often a request is sent before it is given up")
+
+
+class Rest:
+    """One Google API, for a whole process. ``service`` is its name in messages, ``base`` its address."""
+
+    def __init__(self, service: str, settings: GoogleSettings, base: str) -> None:
+        self.service, self.base = service, settings.endpoint or base
+        self.timeout, self.attempts = settings.timeout, settings.attempts
+        self._project = settings.project
+        self._lock = Lock()
+        self._session: Any = None  # an AuthorizedSession
+
+    def talk(self, asking: Asking) -> Talk:
+        """Begin what one call of a capability has to say."""
+        return Talk(self, asking)
+
+    def session(self, seconds: float) -> tuple[Any, str]:
+        """The session, with a valid token, and the project's id. Waits ``seconds`` at most for another thread."""
+        session = self._session
+        if session is None or not session.credentials.valid:
+            if not self._lock.acquire(timeout=seconds):
+                raise Failure(f"{self.service}: no token in time", "timeout")
+            try:
+                session = self._renewed(seconds)
+            finally:
+                self._lock.release()
+        if self._project is None:
+            raise Failure(
+                f"{self.service}: neither the stage file nor the credentials name a project", "not-configured"
+            )
+        return session, self._project
+
+    def _renewed(self, seconds: float) -> Any:
+        if self._session is None:
+            self._session, project = _session()
+            self._project = self._project or project
+        if not self._session.credentials.valid:
+            self._session.credentials.refresh(_once(seconds))
+        return self._session
+
+
+class Talk:
+    """The requests of one call of a capability. ``attempts``: how many were sent, retries included."""
+
+    def __init__(self, rest: Rest, asking: Asking) -> None:
+        self._rest, self._asking = rest, asking
+        self.attempts = 0
+
+    def ask(
+        self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None, base: str | None = None
+    ) -> dict[str, Any]:
+        """Send a request, again while it may help and time is left, and return the answer's JSON object.
+
+        ``{project}`` in the path stands for the project. Raises ProviderError.
+        """
+        url, data = (base or self._rest.base) + path, self._encoded(body)
+        try:
+            with translated(self._rest.service):
+                return self._persistently(lambda: self._send(method, url, params, data))
+        except ProviderError as error:
+            error.attempts = self.attempts
+            raise
+
+    def _persistently(self, send: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        from google.api_core.retry import retry_target
+
+        waits, failed, left = _Waits(), 0, self._asking.left()
+
+        def again(error: Exception) -> bool:
+            nonlocal failed
+            failed += 1
+            return isinstance(error, Failure) and error.again and failed < self._rest.attempts
+
+        timeout = None if left == inf else left
+        answer: dict[str, Any] = retry_target(send, again, waits, timeout, on_error=waits.heed, exception_factory=_last)
+        return answer
+
+    def _encoded(self, body: Any) -> bytes | None:
+        if body is None:
+            return None
+        try:
+            return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError):
+            raise ProviderError(
+                f"{self._rest.service}: what is asked cannot be said in JSON", code="refused", attempts=0
+            ) from None
+
+    def _send(self, method: str, url: str, params: Mapping[str, str] | None, data: bytes | None) -> dict[str, Any]:
+        service, seconds = self._rest.service, min(self._rest.timeout, self._asking.left())
+        if seconds <= 0:
+            raise Failure(f"no time left to ask {service}", "timeout")
+        until = perf_counter() + seconds
+        with translated(service):
+            session, project = self._rest.session(seconds)
+            self.attempts += 1
+            with session.request(
+                method,
+                url.replace("{project}", project),
+                params=params,
+                data=data,
+                headers={"Content-Type": "application/json"},
+                timeout=max(0.001, until - perf_counter()),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                answer = _read(service, response, until)
+        if response.status_code != 200:
+            raise refusal(service, response.status_code, response.headers, answer)
+        return _object(service, answer)
+
+
+class _Waits(Iterator[float]):
+    """Seconds to wait before each further attempt: growing and random, and at least what the answer asked for."""
+
+    def __init__(self) -> None:
+        from google.api_core.retry import exponential_sleep_generator
+
+        self._usual, self._asked = exponential_sleep_generator(FIRST_WAIT, LONGEST_WAIT), 0.0
+
+    def heed(self, error: Exception) -> None:
+        self._asked = error.wait if isinstance(error, Failure) else 0.0
+
+    def __next__(self) -> float:
+        return float(max(next(self._usual), self._asked))
+
+
+def _last(errors: list[Exception], *_: Any) -> tuple[Exception, None]:
+    return errors[-1], None
+
+
+def _session() -> tuple[Any, str | None]:
+    import google.auth
+    from google.auth.transport.requests import AuthorizedSession
+    from requests.adapters import HTTPAdapter
+
+    credentials, project = google.auth.default(scopes=[SCOPE])
+    session: Any = AuthorizedSession(credentials, max_refresh_attempts=1)  # type: ignore[no-untyped-call]
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session, project
+
+
+def _once(seconds: float) -> Any:
+    """What a token is fetched with: a server's failure is ours to retry, as google-auth would sleep past a deadline."""
+    from google.auth.exceptions import TransportError
+    from google.auth.transport import DEFAULT_RETRYABLE_STATUS_CODES
+    from google.auth.transport.requests import Request
+
+    fetch = Request()
+
+    def request(*arguments: Any, **options: Any) -> Any:
+        response = fetch(*arguments, **options | {"timeout": seconds})
+        if response.status in DEFAULT_RETRYABLE_STATUS_CODES:
+            raise TransportError("the token's server fails", response.status)  # type: ignore[no-untyped-call]
+        return response
+
+    return request
+
+
+def _read(service: str, response: Response, until: float) -> bytes:
+    """The body. A server that sends a little now and then would keep any timeout of a single read from ending."""
+    pieces, size = [], 0
+    while piece := response.raw.read1(65536, decode_content=True):
+        pieces.append(piece)
+        size += len(piece)
+        if size > ANSWER_BYTES:
+            raise Failure(f"{service} answered more than {ANSWER_BYTES} bytes", "bad-answer")
+        if perf_counter() > until:
+            raise Failure(f"{service} did not finish its answer in time", "timeout", again=True)
+    return b"".join(pieces)
+
+
+def _object(service: str, answer: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(answer, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise Failure(f"{service} answered something that is not JSON", "bad-answer") from None
+    if not isinstance(value, dict):
+        raise Failure(f"{service} answered JSON that is no object", "bad-answer")
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
