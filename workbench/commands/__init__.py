@@ -22,6 +22,7 @@ COMMANDS = {
     "setup-git": "workbench.commands.setup_git:setup_git",
     "run": "workbench.commands.run:run",
     "serve": "workbench.commands.serve:serve",
+    "costs": "workbench.commands.costs:costs",
     "demo": "workbench.commands.demo:demo",
 }
 

@@ -1,0 +1,113 @@
+"""`artemis costs`."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from workbench.commands.common import CannotRun, find_project, format_option
+
+if TYPE_CHECKING:
+    from chalicelib.costs import Prices
+    from workbench.costs import Costs
+    from workbench.project import Project
+
+
+@click.command()
+@click.option("--since", default="30d", show_default=True, metavar="AGE|DAY", help="30d, 12h, or 2026-11-01 (UTC).")
+@click.option("--use-case", "name", default=None, help="Of this use case only.")
+@click.option("--stage", default=None, help="Of decisions taken on this stage only.")
+@click.option(
+    "--database",
+    default=None,
+    metavar="URL",
+    help="SQLAlchemy URL; default: ARTEMIS_DATABASE_URL, or the local stage's. Files are relative to the project.",
+)
+@format_option("text", "json")
+def costs(since: str, name: str | None, stage: str | None, database: str | None, form: str) -> None:
+    """Estimate what models cost, by use case, task and provider, and what reuse saved.
+
+    An upper estimate by the list prices in usecases/pricing.yaml, as they are now. "failed" and "reused" are among
+    "calls". A call without a price is not taken for one that costs nothing: the sum shows "+ ?" for it. The
+    database is only read.
+    """
+    project = find_project()
+    start = _start(since)
+    prices = _prices(project)
+    found = _sum(project, _url(database), start, name and name.replace("-", "_"), stage, prices or {})
+    if form == "json":
+        click.echo(json.dumps({**found.as_dict(), "price_list": prices is not None}, ensure_ascii=False, indent=1))
+    else:
+        _print(found, prices is not None)
+
+
+def _start(since: str) -> datetime:
+    from workbench.costs import since_of
+
+    try:
+        return since_of(since, datetime.now(UTC))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from None
+
+
+def _prices(project: Project) -> Prices | None:
+    """The price list; None where there is none. Raises CannotRun when it does not hold."""
+    from workbench import pricing
+
+    prices, problems = pricing.read(project)
+    if problems:
+        lines = [f"  line {problem.line}: {problem.message}" for problem in sorted(problems)]
+        raise CannotRun("\n".join([f"{problems[0].notebook} does not hold:", *lines]))
+    return prices if pricing.path_of(project).exists() else None
+
+
+def _url(database: str | None) -> str:
+    from chalicelib.settings import DEFAULT_DATABASE
+
+    return database or os.environ.get("ARTEMIS_DATABASE_URL") or DEFAULT_DATABASE
+
+
+def _sum(project: Project, url: str, start: datetime, name: str | None, stage: str | None, prices: Prices) -> Costs:
+    from chalicelib.errors import SettingsError
+    from chalicelib.store.spending import Unreadable, calls_since, open_reader
+    from workbench.costs import summed
+
+    os.chdir(project.root)  # as the service does, to which the URL belongs
+    try:
+        engine = open_reader(url)
+        return summed(calls_since(engine, start, name, stage), prices, start)
+    except (Unreadable, SettingsError) as error:
+        raise CannotRun(str(error)) from None
+
+
+def _print(found: Costs, priced: bool) -> None:
+    since = f"{found.since:%Y-%m-%d %H:%M} UTC"
+    if not found.total.calls:
+        click.echo(f"no model was called since {since}, in the decisions asked about")
+        return
+    from rich.console import Console
+
+    from workbench.costs import table_of
+
+    console = Console(highlight=False)
+    console.print(f"calls of models since {since}, by list prices: an upper estimate", soft_wrap=True)
+    console.print(table_of(found))
+    for note, operations in _grouped(found.notes):
+        console.print(f"{', '.join(operations)}: {note}", soft_wrap=True, markup=False)
+    if not priced:
+        console.print("no price list: write usecases/pricing.yaml", soft_wrap=True)
+    elif found.total.cost.unpriced:
+        names = ", ".join(sorted(found.total.cost.unpriced))
+        console.print(f"?: no price in usecases/pricing.yaml, or use unknown: {names}", soft_wrap=True, markup=False)
+
+
+def _grouped(notes: dict[str, str]) -> list[tuple[str, list[str]]]:
+    """Each note once, with the operations that it is about."""
+    by_note: dict[str, list[str]] = {}
+    for operation, note in sorted(notes.items()):
+        by_note.setdefault(note, []).append(operation)
+    return list(by_note.items())

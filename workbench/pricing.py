@@ -1,0 +1,208 @@
+"""The price list, ``usecases/pricing.yaml``: read strictly, because a misread price is a wrong sum nobody sees.
+
+What comes out is plain JSON, which the build puts in the manifest: provider -> operation -> price, ``per`` in the
+unit that a call counts in (a TiB is 1099511627776 bytes). ``chalicelib.costs`` calculates with it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from workbench import stages
+from workbench.problems import Problem
+from workbench.project import Project
+
+RULE = "price-list"
+HINT = "see docs/operations.md"
+REQUIRED = ("usd", "per", "source", "date")
+OPTIONAL = ("region", "note")
+NUMBER = re.compile(r"[0-9][0-9_,]*")
+BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+Prices = dict[str, dict[str, dict[str, Any]]]
+Place = tuple[str, ...]  # the keys that lead to a problem
+Trouble = tuple[Place, str]
+
+
+def path_of(project: Project) -> Path:
+    return project.notebooks / "pricing.yaml"
+
+
+def read(project: Project) -> tuple[Prices, list[Problem]]:
+    """The price list and what is wrong with it. Without a file it is empty, and nothing is wrong."""
+    path = path_of(project)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}, []
+    except OSError as error:
+        return {}, [Problem(project.relative(path), 0, 0, 0, RULE, f"cannot be read: {error.strerror}", HINT)]
+    return parse(data, project.relative(path))
+
+
+def parse(data: bytes, path: str) -> tuple[Prices, list[Problem]]:
+    """The price list in ``data``, empty where there are problems; those name ``path`` and their line."""
+    places = _Places(data)
+    try:
+        content = stages.parse(data)
+    except ValueError as error:
+        return {}, [places.problem(path, (), f"not YAML: {error}")]
+    found = [*places.repeated, *_check(content)]
+    if found:
+        return {}, [places.problem(path, place, message) for place, message in found]
+    return {
+        provider: {name: _entry(price) for name, price in operations.items()}
+        for provider, operations in content.items()
+    }, []
+
+
+def _entry(price: dict[str, Any]) -> dict[str, Any]:
+    """One price as the manifest holds it."""
+    number, unit = _amount(price["per"])
+    return {**price, "per": number, "unit": unit}
+
+
+def _amount(text: Any) -> tuple[int, str]:
+    """``"1000 pictures"`` as ``(1000, "picture")``. Raises ValueError."""
+    from chalicelib.costs import UNITS
+
+    number, _, unit = str(text).strip().partition(" ")
+    unit = unit.strip()
+    if NUMBER.fullmatch(number) and (count := int(re.sub("[_,]", "", number))) > 0:
+        if unit in BYTES:
+            return count * BYTES[unit], "byte"
+        if (single := unit.removesuffix("s")) in UNITS:
+            return count, single
+    known = ", ".join([*UNITS, *BYTES])
+    raise ValueError(f"{text!r} is not a number of units, such as 1000 pictures; units: {known}")
+
+
+def _check(content: Any) -> Iterator[Trouble]:
+    from chalicelib.providers import PROVIDERS
+
+    if not isinstance(content, dict):
+        yield (), "the file is not a mapping of providers"
+        return
+    for provider, operations in content.items():
+        if provider not in PROVIDERS:
+            yield (provider,), f"no provider is named {provider!r}{_meant(provider, PROVIDERS)}"
+        elif not isinstance(operations, dict) or not operations:
+            yield (provider,), "give a mapping: an operation and its price"
+        else:
+            for name, price in operations.items():
+                yield from _check_operation((provider, name), name, price)
+
+
+def _check_operation(place: Place, name: str, price: Any) -> Iterator[Trouble]:
+    from chalicelib.costs import ANY
+    from chalicelib.models import CAPABILITIES
+
+    capability, slash, model = name.partition("/")
+    if capability not in (*CAPABILITIES, ANY) or (slash and (capability == ANY or not model)):
+        meant = _meant(capability, [*CAPABILITIES, ANY])
+        yield place, f"{name!r} is neither a capability, nor CAPABILITY/MODEL, nor {ANY!r}{meant}"
+    if not isinstance(price, dict):
+        yield place, f"give a mapping with {', '.join(REQUIRED)}"
+        return
+    for key in REQUIRED:
+        if key not in price:
+            yield place, f"{key!r} is missing"
+    for key, value in price.items():
+        if key not in REQUIRED + OPTIONAL:
+            yield (*place, key), f"unknown key{_meant(key, REQUIRED + OPTIONAL)}"
+        elif wrong := _check_value(key, value):
+            yield (*place, key), wrong
+
+
+def _check_value(key: str, value: Any) -> str:
+    """What is wrong with one value of a price; empty when nothing is."""
+    if key == "usd":
+        fine = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0
+        return "" if fine else f"{value!r} is not a number of dollars, 0 or more"
+    if key == "per":
+        try:
+            _amount(value)
+        except ValueError as error:
+            return str(error)
+    elif key == "date":
+        return "" if _is_date(value) else f"{value!r} is not a day, such as 2026-11-25"
+    elif not isinstance(value, str) or not value.strip():
+        return f"{value!r} is not a text"
+    return ""
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", value)) and bool(date.fromisoformat(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+
+
+class _Places:
+    """Where keys stand in a file, and which stand there twice: YAML itself takes the last one in silence."""
+
+    def __init__(self, data: bytes) -> None:
+        import yaml
+
+        self._lines = data.decode("utf-8-sig", "replace").split("\n")
+        self._root: Any = None
+        self._error: Any = None
+        try:
+            self._root = yaml.compose(data, yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            self._error = getattr(error, "problem_mark", None)
+        except (ValueError, RecursionError):
+            pass
+        self._walked: set[int] = set()  # an anchor's node is met again at each of its aliases
+        self._own: dict[Place, Any] = {}
+        self.repeated = list(self._repeated(self._root, ()))
+
+    def _repeated(self, node: Any, place: Place) -> Iterator[Trouble]:
+        if id(node) in self._walked:
+            return
+        self._walked.add(id(node))
+        names: set[str] = set()
+        for key, value in _pairs(node):
+            name = str(key.value)
+            if name in names:
+                self._own[*place, name] = key.start_mark
+                yield (*place, name), "stands there twice"
+            names.add(name)
+            yield from self._repeated(value, (*place, name))
+
+    def problem(self, path: str, place: Place, message: str) -> Problem:
+        """A problem at the last key of ``place`` that is there."""
+        mark = self._own.get(place) or self._follow(place) or self._error
+        message = f"{'.'.join(place)}: {message}" if place else message
+        if mark is None:
+            return Problem(path, 0, 0, 0, RULE, message, HINT)
+        code = self._lines[mark.line].rstrip("\r") if mark.line < len(self._lines) else ""
+        return Problem(path, 0, mark.line + 1, mark.column + 1, RULE, message, HINT, code=code)
+
+    def _follow(self, place: Place) -> Any:
+        node = self._root
+        mark = node.start_mark if node is not None else None
+        for name in place:
+            found = [(key.start_mark, value) for key, value in _pairs(node) if str(key.value) == name]
+            if not found:
+                break
+            mark, node = found[-1]
+        return mark
+
+
+def _pairs(node: Any) -> list[tuple[Any, Any]]:
+    """The keys and values of a mapping's node; none of any other."""
+    import yaml
+
+    return node.value if isinstance(node, yaml.MappingNode) else []
