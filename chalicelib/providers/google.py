@@ -13,18 +13,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from http.cookiejar import DefaultCookiePolicy
 from math import inf
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
-from urllib.parse import urlsplit
-
-from pydantic import AfterValidator, BaseModel, Field
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from chalicelib.asking import Asking
 from chalicelib.errors import ProviderError
 from chalicelib.providers.google_errors import Failure, refusal, translated
+from chalicelib.providers.google_settings import GoogleSettings
 
 if TYPE_CHECKING:
     from requests import Response
@@ -33,30 +30,6 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 ANSWER_BYTES = 64 * 2**20  # BigQuery's pages are 10 MB at most; more is no answer of these APIs
 CONNECTIONS = 32  # kept open: as many as tasks run at once (chalicelib.workers)
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between attempts, at most; the real ones are drawn from 0 to that
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-
-
-def _endpoint(url: str) -> str:
-    parts = urlsplit(url)
-    if not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError("a base URL is a scheme, a host and perhaps a port and a path")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise ValueError("a base URL begins with https:// (http:// only for this machine): a token is sent to it")
-    return url.rstrip("/")
-
-
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-
-
-class GoogleSettings(BaseModel, extra="forbid"):
-    """What every provider of a Google REST API lets a stage file set."""
-
-    project: str | None = Field(
-        None, pattern=r"^[a-z0-9][a-z0-9.:-]*$", description="project id; else the one of the credentials"
-    )
-    endpoint: Endpoint | None = Field(None, description="base URL instead of Google's: Private Service Connect, tests")
-    timeout: float = Field(5, gt=0, le=300, description="seconds for one request")
-    attempts: int = Field(3, ge=1, le=10, description="how often a request is sent before it is given up")
 
 
 class Rest:
@@ -103,15 +76,30 @@ class Talk:
 
     def __init__(self, rest: Rest, asking: Asking) -> None:
         self._rest, self._asking = rest, asking
+        self._uncounted = False
         self.attempts = 0
 
+    def left(self) -> float:
+        """Seconds that the next request may take."""
+        return min(self._rest.timeout, self._asking.left())
+
     def ask(
-        self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None, base: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        params: Mapping[str, str] | None = None,
+        base: str | None = None,
+        part: bool = False,
     ) -> dict[str, Any]:
         """Send a request, again while it may help and time is left, and return the answer's JSON object.
 
-        ``{project}`` in the path stands for the project. Raises ProviderError.
+        Raises ProviderError. Args:
+            path: ``{project}`` in it stands for the project.
+            base: another address than the API's.
+            part: it belongs to a request that is counted already: a further page, a question how far a job is.
         """
+        self._uncounted = part
         url, data = (base or self._rest.base) + path, self._encoded(body)
         try:
             with translated(self._rest.service):
@@ -145,13 +133,13 @@ class Talk:
             ) from None
 
     def _send(self, method: str, url: str, params: Mapping[str, str] | None, data: bytes | None) -> dict[str, Any]:
-        service, seconds = self._rest.service, min(self._rest.timeout, self._asking.left())
+        service, seconds = self._rest.service, self.left()
         if seconds <= 0:
             raise Failure(f"no time left to ask {service}", "timeout")
         until = perf_counter() + seconds
         with translated(service):
             session, project = self._rest.session(seconds)
-            self.attempts += 1
+            self._count()
             with session.request(
                 method,
                 url.replace("{project}", project),
@@ -166,6 +154,10 @@ class Talk:
         if response.status_code != 200:
             raise refusal(service, response.status_code, response.headers, answer)
         return _object(service, answer)
+
+    def _count(self) -> None:
+        self.attempts += not self._uncounted
+        self._uncounted = False
 
 
 class _Waits(Iterator[float]):
@@ -188,6 +180,8 @@ def _last(errors: list[Exception], *_: Any) -> tuple[Exception, None]:
 
 
 def _session() -> tuple[Any, str | None]:
+    from http.cookiejar import DefaultCookiePolicy
+
     import google.auth
     from google.auth.transport.requests import AuthorizedSession
     from requests.adapters import HTTPAdapter

@@ -25,7 +25,8 @@ from chalicelib.asking import ANY_TIME, UNREPORTED, Answer, Asking
 from chalicelib.errors import ProviderError
 from chalicelib.models import Prediction
 from chalicelib.predictions import prediction
-from chalicelib.providers.google import Endpoint, GoogleSettings, Rest, Talk
+from chalicelib.providers.google import Rest, Talk
+from chalicelib.providers.google_settings import Endpoint, GoogleSettings
 
 SERVICE = "Vertex AI"
 REQUEST_BYTES = 1_400_000  # of 1.5 MB, the rest for what surrounds the instances
