@@ -200,6 +200,8 @@ def _fail(error: Exception, what: str, sent: int) -> NoReturn:
     if isinstance(error, ClientError):
         said = str(error.response.get("Error", {}).get("Code", "unknown"))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if said == "ModelError":  # of SageMaker: what the model's own container answered
+            status = int(error.response.get("OriginalStatusCode", 0)) or status
         code = _OURS.get(said) or STATUSES.get(status) or ("server-error" if status >= 500 else "refused")
         said = said if said.isalnum() and len(said) < 80 else "an error"
         raise ProviderError(f"{what}: {said} (status {status})", code=code, attempts=sent) from None
