@@ -39,7 +39,7 @@ NOT_JSON = b"<html>not JSON \xff"
 
 @dataclass
 class Request:
-    """One request. ``names``: the parts of the path, as the route's pattern names them; ``call``: what ``calls`` lists."""
+    """One request. ``names``: parts of the path, as the route's pattern names them; ``call``: what ``calls`` lists."""
 
     method: str
     path: str
