@@ -41,11 +41,16 @@ class Sum:
     reused: int = 0
     cost: costs.Cost = costs.NOTHING
 
-    def add(self, call: dict[str, Any], cost: costs.Cost) -> None:
+    def __add__(self, other: Sum) -> Sum:
+        counts = self.calls + other.calls, self.failed + other.failed, self.reused + other.reused
+        return Sum(*counts, self.cost + other.cost)
+
+    def add(self, call: dict[str, Any], prices: costs.Prices) -> None:
+        failed = call.get("error") is not None
         self.calls += 1
-        self.failed += call.get("error") is not None
-        self.reused += costs.is_reused(call) and call.get("error") is None
-        self.cost += cost
+        self.failed += failed
+        self.reused += not failed and costs.is_reused(call)
+        self.cost += costs.of_call(call, prices)
 
     def as_dict(self) -> dict[str, Any]:
         cost = self.cost.as_dict()
@@ -55,36 +60,37 @@ class Sum:
 
 @dataclass(slots=True)
 class Costs:
-    """The sums of a period, and what has to be said with them."""
+    """The sums of a period, and what has to be said with them. ``notes``: operation -> the note of its price."""
 
     since: datetime
-    total: Sum = field(default_factory=Sum)
     lines: dict[Key, Sum] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)  # operation -> its price's note
+    notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Sum:
+        return sum(self.lines.values(), Sum())
 
     def as_dict(self) -> dict[str, Any]:
         """For scripts: ``lines`` in order, amounts in dollars."""
         lines = [{**key._asdict(), **one.as_dict()} for key, one in sorted(self.lines.items())]
         head = {"since": self.since.isoformat(), "currency": costs.CURRENCY}
-        return {**head, "lines": lines, "total": self.total.as_dict(), "notes": dict(sorted(self.notes.items()))}
+        return {**head, "lines": lines, "total": self.total.as_dict(), "notes": self.notes}
 
 
 def summed(rows: Iterable[Spent], prices: costs.Prices, since: datetime) -> Costs:
     """The sums of all calls in ``rows``, which are looked at one by one."""
-    found = Costs(since)
+    lines: dict[Key, Sum] = {}
+    kinds: dict[tuple[Any, ...], dict[str, Any]] = {}  # one call of each kind that has a price of its own
     for row in rows:
         for call in json.loads(row.calls):
-            cost = costs.of_call(call, prices)
-            found.total.add(call, cost)
-            found.lines.setdefault(Key(row.use_case, row.task, call["provider"]), Sum()).add(call, cost)
-            _take_note(found.notes, call, prices)
-    return found
+            lines.setdefault(Key(row.use_case, row.task, call["provider"]), Sum()).add(call, prices)
+            kinds.setdefault((call["provider"], call["capability"], call.get("asked"), call.get("model")), call)
+    return Costs(since, lines, _notes(kinds.values(), prices))
 
 
-def _take_note(notes: dict[str, str], call: dict[str, Any], prices: costs.Prices) -> None:
-    price = costs.price_of(call, prices)
-    if price is not None and "note" in price:
-        notes[costs.operation(call, prices)] = price["note"]
+def _notes(calls: Iterable[dict[str, Any]], prices: costs.Prices) -> dict[str, str]:
+    found = {costs.operation(call, prices): costs.price_of(call, prices) for call in calls}
+    return {name: price["note"] for name, price in sorted(found.items()) if price is not None and "note" in price}
 
 
 def since_of(text: str, now: datetime) -> datetime:
@@ -118,13 +124,13 @@ def table_of(found: Costs) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_footer=True)
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
     table.add_column("use case", "total", overflow="fold")
     for heading in ("task", "provider"):
         table.add_column(heading, overflow="fold")
-    headings = ("calls", "failed", "reused", "estimated USD", "saved USD")
+    headings = ("calls", "failed", "reused", "est. USD", "saved USD")
     for heading, footer in zip(headings, _cells(found.total), strict=True):
-        table.add_column(heading, footer, justify="right")
+        table.add_column(heading, footer, justify="right", no_wrap=True)
     for key, one in sorted(found.lines.items()):
         table.add_row(*map(Text, key), *_cells(one))
     return table

@@ -52,7 +52,8 @@ def parse(data: bytes, path: str) -> tuple[Prices, list[Problem]]:
     try:
         content = stages.parse(data)
     except ValueError as error:
-        return {}, [places.problem(path, (), f"not YAML: {error}")]
+        where = getattr(error.__context__, "problem_mark", None)  # YAML's own account of it
+        return {}, [places.problem(path, (), f"not YAML: {error}", where)]
     found = [*places.repeated, *_check(content)]
     if found:
         return {}, [places.problem(path, place, message) for place, message in found]
@@ -156,14 +157,10 @@ class _Places:
         import yaml
 
         self._lines = data.decode("utf-8-sig", "replace").split("\n")
-        self._root: Any = None
-        self._error: Any = None
         try:
             self._root = yaml.compose(data, yaml.SafeLoader)
-        except yaml.YAMLError as error:
-            self._error = getattr(error, "problem_mark", None)
-        except (ValueError, RecursionError):
-            pass
+        except (yaml.YAMLError, ValueError, RecursionError):
+            self._root = None
         self._walked: set[int] = set()  # an anchor's node is met again at each of its aliases
         self._own: dict[Place, Any] = {}
         self.repeated = list(self._repeated(self._root, ()))
@@ -181,9 +178,9 @@ class _Places:
             names.add(name)
             yield from self._repeated(value, (*place, name))
 
-    def problem(self, path: str, place: Place, message: str) -> Problem:
-        """A problem at the last key of ``place`` that is there."""
-        mark = self._own.get(place) or self._follow(place) or self._error
+    def problem(self, path: str, place: Place, message: str, mark: Any = None) -> Problem:
+        """A problem at ``mark``, or at the last key of ``place`` that is there."""
+        mark = mark or self._own.get(place) or self._follow(place)
         message = f"{'.'.join(place)}: {message}" if place else message
         if mark is None:
             return Problem(path, 0, 0, 0, RULE, message, HINT)

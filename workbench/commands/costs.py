@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from chalicelib.costs import Prices
     from workbench.costs import Costs
     from workbench.project import Project
+
+WIDTH = 200  # columns where nobody's terminal sets a limit
 
 
 @click.command()
@@ -42,7 +45,8 @@ def costs(since: str, name: str | None, stage: str | None, database: str | None,
     if form == "json":
         click.echo(json.dumps({**found.as_dict(), "price_list": prices is not None}, ensure_ascii=False, indent=1))
     else:
-        _print(found, prices is not None)
+        of = [f"{what} {value}" for what, value in (("use case", name), ("stage", stage)) if value]
+        _print(found, ", ".join(of), prices is not None)
 
 
 def _start(since: str) -> datetime:
@@ -80,23 +84,25 @@ def _sum(project: Project, url: str, start: datetime, name: str | None, stage: s
     try:
         engine = open_reader(url)
         return summed(calls_since(engine, start, name, stage), prices, start)
-    except (Unreadable, SettingsError) as error:
+    except Unreadable as error:
         raise CannotRun(str(error)) from None
+    except SettingsError as error:
+        raise CannotRun("; ".join(error.problems)) from None
 
 
-def _print(found: Costs, priced: bool) -> None:
-    since = f"{found.since:%Y-%m-%d %H:%M} UTC"
-    if not found.total.calls:
-        click.echo(f"no model was called since {since}, in the decisions asked about")
+def _print(found: Costs, of: str, priced: bool) -> None:
+    since = f"since {found.since:%Y-%m-%d %H:%M} UTC" + (f" ({of})" if of else "")
+    if not found.lines:
+        click.echo(f"no model was called {since}")
         return
     from rich.console import Console
 
     from workbench.costs import table_of
 
-    console = Console(highlight=False)
-    console.print(f"calls of models since {since}, by list prices: an upper estimate", soft_wrap=True)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    console.print(f"calls of models {since}, by list prices: an upper estimate", soft_wrap=True, markup=False)
     console.print(table_of(found))
-    for note, operations in _grouped(found.notes):
+    for note, operations in _grouped(found.notes).items():
         console.print(f"{', '.join(operations)}: {note}", soft_wrap=True, markup=False)
     if not priced:
         console.print("no price list: write usecases/pricing.yaml", soft_wrap=True)
@@ -105,9 +111,9 @@ def _print(found: Costs, priced: bool) -> None:
         console.print(f"?: no price in usecases/pricing.yaml, or use unknown: {names}", soft_wrap=True, markup=False)
 
 
-def _grouped(notes: dict[str, str]) -> list[tuple[str, list[str]]]:
+def _grouped(notes: dict[str, str]) -> dict[str, list[str]]:
     """Each note once, with the operations that it is about."""
     by_note: dict[str, list[str]] = {}
-    for operation, note in sorted(notes.items()):
+    for operation, note in notes.items():
         by_note.setdefault(note, []).append(operation)
-    return list(by_note.items())
+    return by_note
