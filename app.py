@@ -72,6 +72,13 @@ def use_cases() -> Any:
     return {"use_cases": service.use_cases(client)}
 
 
+@app.route("/v1/models")
+@answers
+def models() -> Any:
+    service, _ = _caller()
+    return service.models()
+
+
 @app.route("/openapi.json")
 @answers
 def openapi() -> Any:

@@ -126,7 +126,7 @@ def _case(base: Path, name: str, code: str) -> tuple[Callable[[], Run], dict[str
     path.write_text(HEAD + code)
     usecase = load(name, path)
     request = intake.read(usecase.request_model, BODY, PhotoPolicy())
-    engine, now = Engine(models=lambda: Models(_nobody)), datetime.now(UTC)
+    engine, now = Engine(models=lambda asking, ledger: Models(_nobody)), datetime.now(UTC)
 
     def decide() -> Run:
         return engine.run(usecase, request, now, 25.0)
@@ -144,8 +144,8 @@ def _functions(usecase: UseCase, path: Path) -> dict[str, Any]:
     return vars(module)
 
 
-def _nobody(capability: str) -> tuple[str, Any]:
-    raise LookupError(capability)
+def _nobody(question: Any) -> Any:
+    raise LookupError(question)
 
 
 def _blocks(ours: Callable[[], Any], peer: Callable[[], Any]) -> tuple[Series, Series]:

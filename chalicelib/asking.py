@@ -54,6 +54,7 @@ class Answer:
         result: of the capability's type; for ``embedding`` and ``predict`` a list, one for each item asked for.
         units: what is charged, in the unit of the price list: pictures, items, or bytes that a query read.
         attempts: how often the provider was called for it, retries included.
+        provider: who gave it first, where the provider only repeats what another once said; empty otherwise.
     """
 
     result: Any
@@ -61,6 +62,7 @@ class Answer:
     version: str = UNREPORTED
     units: float = 1
     attempts: int = 1
+    provider: str = ""
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class Call:
     """One call of a capability, as it is stored with the fact. ``ms`` is wall time.
 
     Args:
+        asked: the name under which ``predict`` was asked for a model.
         items: how many items it answered for; 1 where the capability takes no list.
         error: why there is no answer, a code of ProviderError; None where there is one.
         reused_from: the decision whose stored answer was taken instead of a call.
@@ -79,6 +82,7 @@ class Call:
     model: str
     version: str
     ms: float
+    asked: str = ""
     items: int = 1
     units: float = 1
     attempts: int = 1

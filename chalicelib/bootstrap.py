@@ -4,50 +4,50 @@ from __future__ import annotations
 
 import logging
 import os
-from functools import lru_cache
-from importlib import import_module
+from functools import lru_cache, partial
 from threading import Lock
 from typing import Any
 
+from chalicelib.calling.router import Observer, Router
+from chalicelib.calling.routing import Routing
 from chalicelib.engine import Engine
-from chalicelib.errors import ProviderError
 from chalicelib.manifest import GENERATED, Manifest
-from chalicelib.models import Models
-from chalicelib.providers import PROVIDERS
+from chalicelib.providers import PROVIDERS, make
 from chalicelib.service import Service
 from chalicelib.settings import LOCAL, Settings
 from chalicelib.settings import load as load_settings
 from chalicelib.warmup import without_collector
 
 
-class Providers:
-    """capability -> (name, provider) of a stage; each provider is imported and made on first use."""
+def engine(routing: Routing, database_url: str | None = None, observe: Observer | None = None) -> Engine:
+    """The process's engine for this routing: its threads, clients and loaded models outlive a new build.
 
-    def __init__(self, by_capability: dict[str, str]) -> None:
-        self._by_capability, self._lock = by_capability, Lock()
-        self._made: dict[str, Any] = {}
-
-    def __call__(self, capability: str) -> tuple[str, Any]:
-        name = self._by_capability.get(capability)
-        if name is None:
-            raise ProviderError(f"no provider answers {capability!r} on this stage: name one in its stage file")
-        if name not in self._made:
-            with self._lock:
-                if name not in self._made:
-                    module, _, attribute = PROVIDERS[name].partition(":")
-                    self._made[name] = getattr(import_module(module), attribute)()
-        return name, self._made[name]
+    Args:
+        database_url: where answers that may be used again are stored; None: nothing is.
+        observe: is told of every answer; for recording them.
+    """
+    return _engine(router(routing, database_url, observe))
 
 
-def engine(providers: dict[str, str]) -> Engine:
-    """The process's engine for these providers: its threads and loaded models outlive a new build."""
-    return _engine(tuple(sorted(providers.items())))
+def router(routing: Routing, database_url: str | None = None, observe: Observer | None = None) -> Router:
+    """The process's router for this routing."""
+    with _MAKING:
+        key = routing.key, database_url, observe
+        if key not in _ROUTERS:
+            if len(_ROUTERS) >= 4:  # new builds bring new ones
+                del _ROUTERS[next(iter(_ROUTERS))]
+            memory = None if database_url is None else partial(_store, database_url)
+            _ROUTERS[key] = Router(routing, make, memory, observe)
+        return _ROUTERS[key]
+
+
+_MAKING = Lock()
+_ROUTERS: dict[tuple[str, str | None, Observer | None], Router] = {}
 
 
 @lru_cache(maxsize=4)
-def _engine(providers: tuple[tuple[str, str], ...]) -> Engine:
-    by_capability = Providers(dict(providers))
-    return Engine(models=lambda: Models(by_capability))
+def _engine(router: Router) -> Engine:
+    return Engine(router.models)
 
 
 @lru_cache(maxsize=1)
@@ -60,7 +60,9 @@ def _store(url: str) -> Any:
 
 def build(settings: Settings, manifest: Manifest) -> Service:
     """A service for these settings."""
-    return Service(settings, manifest, engine(settings.providers), lambda: _store(settings.database_url))
+    url = settings.database_url
+    identity = router(settings.routing, url).identity
+    return Service(settings, manifest, engine(settings.routing, url), partial(_store, url), identity)
 
 
 class _Current:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,12 +20,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from chalicelib.asking import Asking
+from chalicelib.calling.ledger import Ledger
 from chalicelib.errors import Unavailable
 from chalicelib.facts import NotRecordable
 from chalicelib.failures import describe_error, late
 from chalicelib.graph import Step
 from chalicelib.keys import digestible
-from chalicelib.models import Models
 from chalicelib.run import Fact, Failure, Intake, Run
 from chalicelib.usecase import UseCase
 from chalicelib.workers import Job, Workers
@@ -36,10 +38,10 @@ class Engine:
     """Runs use cases. One per process: its worker threads are shared by all requests.
 
     Args:
-        models: makes the capabilities object that a task is given.
+        models: makes the capabilities object that a task is given, from the occasion and the ledger of its calls.
     """
 
-    def __init__(self, models: Any, workers: Workers | None = None) -> None:
+    def __init__(self, models: Callable[[Asking, Ledger], Any], workers: Workers | None = None) -> None:
         self.models = models
         self.workers = workers or Workers()
 
@@ -48,13 +50,13 @@ class Engine:
         if self.workers.exhausted:
             raise Unavailable("too many tasks hang; no new decision is started", code="overloaded", retry_after=5)
 
-    def run(self, usecase: UseCase, intake: Intake, now: datetime, deadline: float) -> Run:
-        """Decide. ``deadline`` is in seconds from now, for the whole.
+    def run(self, usecase: UseCase, intake: Intake, now: datetime, deadline: float, decision_id: str = "") -> Run:
+        """Decide. ``deadline`` is in seconds from now, for the whole; ``decision_id`` is what calls are noted under.
 
         Raises Unavailable when too many threads hang; everything else is in the Run.
         """
         self.check()
-        return _Execution(self, usecase, intake, now, deadline).complete()
+        return _Execution(self, usecase, intake, now, deadline, decision_id).complete()
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class _Pending:
 
     step: Step
     key: str
-    models: Models
+    ledger: Ledger
     started: float
     late_at: float
     job: Job | None = None
@@ -72,8 +74,11 @@ class _Pending:
 class _Execution:
     """One run in progress."""
 
-    def __init__(self, engine: Engine, usecase: UseCase, intake: Intake, now: datetime, deadline: float) -> None:
+    def __init__(
+        self, engine: Engine, usecase: UseCase, intake: Intake, now: datetime, deadline: float, decision_id: str
+    ) -> None:
         self.engine, self.usecase, self.intake, self.now = engine, usecase, intake, now
+        self.decision_id = decision_id
         self.began = perf_counter()
         self.deadline = self.began + deadline
         # what is late falls back a little before the deadline, so that logic has time to decide
@@ -110,11 +115,12 @@ class _Execution:
     def _start(self, step: Step) -> None:
         now = perf_counter()
         limit = self.tasks_end if step.task.timeout is None else min(self.tasks_end, now + step.task.timeout)
-        pending = _Pending(step, "", self.engine.models(), now, limit)
+        pending = _Pending(step, "", Ledger(), now, limit)
         self.in_flight[step.name] = pending
         try:
             pending.key = self._fact_key(step)
-            arguments = self._arguments(step, self.intake.live, pending.models)
+            models = self.engine.models(self._asking(step, limit), pending.ledger)
+            arguments = self._arguments(step, self.intake.live, models)
         except Exception as error:
             self._settle_task(step.name, None, None, describe_error(self.usecase, step, error))
             return
@@ -123,6 +129,10 @@ class _Execution:
             return
         pending.job = Job(partial(self._perform, step, arguments))
         self.engine.workers.submit(pending.job)
+
+    def _asking(self, step: Step, until: float) -> Asking:
+        company = self.in_flight.__len__
+        return Asking(until, company, self.usecase.name, step.name, self.decision_id, step.task.reuse)
 
     def _perform(self, step: Step, arguments: list[Any]) -> None:
         """In a worker thread. Catches everything: a task must not take its thread or process along."""
@@ -159,7 +169,8 @@ class _Execution:
             assert step.codec is not None
             text, value, fallback = step.fallback, step.codec.decode(step.fallback), True
         self.result.clock[name] = (pending.started, perf_counter())
-        self.result.facts.append(Fact(name, pending.key, text, error, fallback, list(pending.models.calls)))
+        taken = pending.ledger.taken()
+        self.result.facts.append(Fact(name, pending.key, text, error, fallback, taken.calls, taken.answers))
         if text is None:
             assert error is not None
             self._fail("task-timeout" if error["error"] == "timeout" else "task-failed", name, error)
@@ -204,10 +215,10 @@ class _Execution:
         else:
             self.ready.insert(0, step)
 
-    def _arguments(self, step: Step, request: BaseModel, models: Models | None) -> list[Any]:
+    def _arguments(self, step: Step, request: BaseModel, models: Any) -> list[Any]:
         return [self._argument(need, request, models) for need in step.needs]
 
-    def _argument(self, need: str, request: BaseModel, models: Models | None) -> Any:
+    def _argument(self, need: str, request: BaseModel, models: Any) -> Any:
         if need in self.values:
             return self._value(need)
         if need == "models":

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
+from chalicelib.errors import ProviderError
 from chalicelib.facts import printable
 from chalicelib.graph import Step
 from chalicelib.sourcemap import Mapped
@@ -23,7 +24,8 @@ class Described(dict[str, Any]):
 def describe_error(usecase: UseCase, step: Step, error: BaseException) -> dict[str, Any]:
     """An exception as data: its type, text and, where known, notebook, cell and line."""
     place = usecase.place_of(error) or usecase.place_of_step(step)
-    described = Described(error="failed", type=type(error).__name__, message=_text_of(error))
+    code = error.code if isinstance(error, ProviderError) else "failed"
+    described = Described(error=code, type=type(error).__name__, message=_text_of(error))
     described.update(asdict(place) if place else {})
     with suppress(Exception):  # an exception may be so broken that Python cannot take it down
         described.traceback = Mapped(error, usecase.source)

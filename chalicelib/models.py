@@ -123,18 +123,21 @@ class Models:
 
     def faces(self, photo: Photo) -> list[Face]:
         """Every face found in a photo, most confident first; an empty list when there is none."""
-        return self._found(_about("faces", photo))
+        faces: list[Face] = self._found(_about("faces", photo))
+        return faces
 
     def text(self, photo: Photo) -> list[TextLine]:
         """The lines of text in a photo, in reading order; an empty list when there is none."""
-        return self._found(_about("text", photo))
+        lines: list[TextLine] = self._found(_about("text", photo))
+        return lines
 
     def labels(self, photo: Photo) -> list[Label]:
         """What a photo shows, most confident first."""
-        return self._found(_about("labels", photo))
+        labels: list[Label] = self._found(_about("labels", photo))
+        return labels
 
     @overload
-    def embedding(self, text: str) -> list[float]: ...
+    def embedding(self, text: str) -> list[float]: ...  # type: ignore[overload-overlap]  # a str is a Sequence[str]
     @overload
     def embedding(self, text: Sequence[str]) -> list[list[float]]: ...
     def embedding(self, text: str | Sequence[str]) -> Any:
@@ -169,7 +172,8 @@ class Models:
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """The rows of a read-only query, each a dict. Values go in as ``@name`` parameters, never into the text."""
         _expect(sql, str, "query", "SQL text")
-        return self._found(Question("query", ((sql, dict(parameters or {})),)))
+        rows: list[dict[str, Any]] = self._found(Question("query", ((sql, dict(parameters or {})),)))
+        return rows
 
     def _found(self, question: Question) -> Any:
         (result,), source = self._ask(question)

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from chalicelib.models import Call
+from chalicelib.asking import Call
+from chalicelib.calling.ledger import PaidAnswer
 
 STATUS = {
     "task-failed": 502,
@@ -28,6 +29,14 @@ class Fact:
     error: dict[str, Any] | None
     fallback: bool
     calls: list[Call]
+    answers: list[PaidAnswer] = field(default_factory=list)  # of its calls: those that may be used again
+
+    @property
+    def stand_ins(self) -> list[tuple[Call, Call]]:
+        """Each call that failed and had another provider answer in its place, with that one."""
+        answered = {(call.capability, call.asked): call for call in self.calls if call.error is None}
+        failed = [(call, answered.get((call.capability, call.asked))) for call in self.calls if call.error is not None]
+        return [(call, other) for call, other in failed if other is not None and other.provider != call.provider]
 
 
 @dataclass(slots=True)
@@ -66,10 +75,23 @@ class Run:
 
     @property
     def degraded(self) -> list[dict[str, str]]:
-        """The tasks whose fallback was used, and why."""
-        return [
-            {"task": fact.task, "error": fact.error["error"]} for fact in self.facts if fact.fallback and fact.error
-        ]
+        """The tasks whose fallback was used, or that another provider than the first answered for, and why."""
+        return [entry for fact in self.facts for entry in _degraded(fact)]
+
+
+def _degraded(fact: Fact) -> list[dict[str, str]]:
+    if fact.fallback and fact.error:
+        return [{"task": fact.task, "error": fact.error["error"]}]
+    return [
+        {
+            "task": fact.task,
+            "error": str(failed.error),
+            "capability": failed.capability,
+            "provider": failed.provider,
+            "answered_by": answered.provider,
+        }
+        for failed, answered in (fact.stand_ins if fact.calls else ())
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from uuid import UUID
 from uuid6 import uuid7
 
 from chalicelib import intake, trace
+from chalicelib.calling.identity import Identity
+from chalicelib.calling.in_use import in_use
 from chalicelib.engine import Engine
 from chalicelib.errors import DecisionFailed, NotFound
 from chalicelib.facts import canonical
@@ -43,10 +45,19 @@ class Service:
 
     Args:
         store: makes the store; called on the first request that needs it.
+        identity: which versions of models were seen.
     """
 
-    def __init__(self, settings: Settings, manifest: Manifest, engine: Engine, store: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        manifest: Manifest,
+        engine: Engine,
+        store: Callable[[], Any],
+        identity: Identity | None = None,
+    ) -> None:
         self.settings, self.manifest, self.engine, self.store = settings, manifest, engine, store
+        self.identity = identity or Identity()
         self._use_cases: dict[tuple[str, int], UseCase] = {}
         self._lock = Lock()
 
@@ -69,19 +80,27 @@ class Service:
         request = intake.read(usecase.request_model, body, self.settings.photos)
         now, decision_id = datetime.now(UTC), str(uuid7())
         deadline = self.settings.deadline if seconds is None else min(self.settings.deadline, seconds)
-        run = self.engine.run(usecase, request, now, deadline - (perf_counter() - began))
+        run = self.engine.run(usecase, request, now, deadline - (perf_counter() - began), decision_id)
         row = self._row(client, usecase, request, run, now, decision_id)
         row["duration_ms"] = round((perf_counter() - began) * 1000, 3)
         timings = run.timings
         row["timings"] = canonical(timings)
-        self.store().save(row, [_result_row(decision_id, fact, timings[fact.task]) for fact in run.facts])
-        for fact in run.facts:
-            if fact.fallback and log.isEnabledFor(logging.WARNING):
-                said = str(fact.error) + traceback_of(fact.error or {})
-                log.warning("decision %s: %s.%s fell back: %s", decision_id, usecase.name, fact.task, said)
+        self._save(row, run, timings)
+        if run.degraded:
+            _log_degraded(decision_id, usecase, run)
         if run.failure:
             raise _failed(decision_id, usecase, run.failure)
         return Decided(decision_id, envelope(row))
+
+    def _save(self, row: dict[str, Any], run: Run, timings: dict[str, tuple[float, float]]) -> None:
+        """The decision with all that belongs to it, in one transaction."""
+        results = [_result_row(row["id"], fact, timings[fact.task]) for fact in run.facts]
+        paid = [answer for fact in run.facts for answer in fact.answers]
+        answers = [asdict(one) | {"decision_id": row["id"], "created_at": row["created_at"]} for one in paid]
+        sightings = self.identity.unsaved()
+        self.store().save(row, results, answers, [asdict(sighting) for sighting in sightings])
+        if sightings:
+            self.identity.saved(sightings)
 
     def get(self, client: ApiKey, decision_id: str, with_trace: bool = False) -> str:
         """A stored decision's envelope as JSON text. Raises NotFound, also for what is not the client's."""
@@ -105,6 +124,10 @@ class Service:
     def use_cases(self, client: ApiKey) -> list[dict[str, Any]]:
         """What this client may call: title, description, parameters in force, steps, version."""
         return [self._describe(name) for name in self.manifest.names if may(client, name)]
+
+    def models(self) -> dict[str, Any]:
+        """Who answers on this stage, in which version, and every change of a version that was seen."""
+        return in_use(self.settings.routing, self.store().versions())
 
     @property
     def contracts(self) -> range:
@@ -214,7 +237,7 @@ def _outcome(decision: str | None) -> str | None:
 
 
 def _result_row(decision_id: str, fact: Fact, times: tuple[float, float]) -> dict[str, Any]:
-    first = fact.calls[0] if fact.calls else None
+    first = next((call for call in fact.calls if call.error is None), fact.calls[0] if fact.calls else None)
     return {
         "decision_id": decision_id,
         "task": fact.task,
@@ -222,13 +245,24 @@ def _result_row(decision_id: str, fact: Fact, times: tuple[float, float]) -> dic
         "provider": first and first.provider,
         "model": first and first.model,
         "model_version": first and first.version,
-        "calls": canonical([asdict(call) for call in fact.calls]) if fact.calls else "[]",
+        "calls": canonical([call.as_dict() for call in fact.calls]) if fact.calls else "[]",
         "output": fact.output,
         "error": canonical(fact.error) if fact.error else None,
         "fallback_used": fact.fallback,
         "started_ms": times[0],
         "duration_ms": times[1],
     }
+
+
+def _log_degraded(decision_id: str, usecase: UseCase, run: Run) -> None:
+    """A line for each fallback, of a task or of a provider."""
+    for fact in run.facts:
+        if fact.fallback:
+            said = str(fact.error) + traceback_of(fact.error or {})
+            log.warning("decision %s: %s.%s fell back: %s", decision_id, usecase.name, fact.task, said)
+        for failed, answered in fact.stand_ins:
+            said = f"{failed.capability} by {answered.provider}: {failed.provider} said {failed.error}"
+            log.warning("decision %s: %s.%s was given %s", decision_id, usecase.name, fact.task, said)
 
 
 def _failed(decision_id: str, usecase: UseCase, failure: Failure) -> DecisionFailed:

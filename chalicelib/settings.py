@@ -1,7 +1,7 @@
 """Settings: environment and stage file in, frozen values out, or every problem at once.
 
 Environment: ``ARTEMIS_STAGE``, ``ARTEMIS_DATABASE_URL``, ``ARTEMIS_API_KEYS``,
-``ARTEMIS_LOG_LEVEL``. Everything else is in the stage file, which the build put in the manifest.
+``ARTEMIS_LOG_LEVEL``, ``ARTEMIS_ENDPOINTS``. Everything else is in the stage file, which the build put in the manifest.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chalicelib.calling import routing
+from chalicelib.calling.routing import Routing, in_mapping
 from chalicelib.errors import SettingsError
 from chalicelib.manifest import snake
-from chalicelib.models import CAPABILITIES
 from chalicelib.photo import PhotoPolicy, find_samples
 
 LOCAL = "local"
 DEFAULT_DATABASE = "sqlite:///.artemis/artemis.db"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-STAGE_KEYS = {"providers", "use_cases", "photos", "deadline"}
+STAGE_KEYS = {*routing.KEYS, "use_cases", "photos", "deadline"}
 PHOTO_KEYS = {"max_bytes", "max_pixels", "buckets"}
 
 
@@ -45,7 +46,7 @@ class Settings:
     database_url: str = field(repr=False)
     api_keys: tuple[ApiKey, ...] = ()
     log_level: str = "INFO"
-    providers: dict[str, str] = field(default_factory=dict)
+    routing: Routing = field(default_factory=Routing)
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     photos: PhotoPolicy = field(default_factory=PhotoPolicy)
     deadline: float = 25.0
@@ -75,6 +76,10 @@ def load(
     level = environment.get("ARTEMIS_LOG_LEVEL", "INFO").upper()
     if level not in LOG_LEVELS:
         problems.append(f"ARTEMIS_LOG_LEVEL={level}: use one of {', '.join(LOG_LEVELS)}")
+    try:
+        urls = endpoints(environment, providers)
+    except SettingsError as error:
+        problems += error.problems
     if problems:
         raise SettingsError(problems)
     return Settings(
@@ -82,7 +87,7 @@ def load(
         database_url=url,
         api_keys=keys,
         log_level=level,
-        providers=dict(content.get("providers") or {}),
+        routing=Routing.of(content, urls),
         parameters=stage_parameters(content),
         photos=_photo_policy(content, stage),
         deadline=float(content.get("deadline", 25)),
@@ -102,33 +107,15 @@ def check_stage(content: Any, use_cases: Collection[str], providers: Collection[
     problems = [
         f"unknown key {key!r}; known: {', '.join(sorted(STAGE_KEYS))}" for key in content if key not in STAGE_KEYS
     ]
-    problems += _check_mapping(content, "providers", lambda name, entry: _check_provider(name, entry, providers))
-    problems += _check_mapping(content, "use_cases", lambda name, entry: _check_use_case(name, entry, use_cases))
-    problems += _check_mapping(content, "photos", _check_photo_limit)
+    problems += routing.check(content, providers)
+    problems += in_mapping(content, "use_cases", lambda name, entry: _check_use_case(name, entry, use_cases))
+    problems += in_mapping(content, "photos", _check_photo_limit)
     names = [snake(str(name)) for name in content.get("use_cases") or {}]
     problems += [f"use_cases.{name}: named twice" for name in sorted(set(names)) if names.count(name) > 1]
     deadline = content.get("deadline", 25)
     if not isinstance(deadline, (int, float)) or isinstance(deadline, bool) or not 0 < deadline <= 900:
         problems.append(f"deadline: {deadline!r} is not a number of seconds between 0 and 900")
     return sorted(problems)
-
-
-def _check_mapping(content: dict[str, Any], key: str, check: Any) -> list[str]:
-    value = content.get(key) or {}
-    if not isinstance(value, dict):
-        return [f"{key}: not a mapping"]
-    return [f"{key}.{name}: {problem}" for name, entry in value.items() for problem in check(str(name), entry)]
-
-
-def _check_provider(capability: str, provider: Any, providers: Collection[str] | None) -> list[str]:
-    if capability not in CAPABILITIES:
-        where = "; a use case stands under use_cases:" if isinstance(provider, dict) else ""
-        return [f"no such capability; known: {', '.join(CAPABILITIES)}{where}"]
-    if not isinstance(provider, str):
-        return [f"{provider!r} is not one provider's name"]
-    if providers is not None and provider not in providers:
-        return [f"no provider is named {provider!r}; known: {', '.join(providers)}"]
-    return []
 
 
 def _check_use_case(name: str, entry: Any, use_cases: Collection[str]) -> list[str]:
@@ -165,6 +152,29 @@ def _database_url(value: str | None, stage: str, problems: list[str]) -> str:
     if value is not None and not re.match(r"[a-z0-9_+]+://", value):
         problems.append("ARTEMIS_DATABASE_URL is not a SQLAlchemy URL such as sqlite:///file.db")
     return value or DEFAULT_DATABASE
+
+
+def endpoints(environment: Mapping[str, str], providers: Collection[str] | None = None) -> dict[str, str]:
+    """Provider -> base URL, from ``ARTEMIS_ENDPOINTS``: of private endpoints and of emulators. Raises SettingsError."""
+    try:
+        entries = json.loads(environment.get("ARTEMIS_ENDPOINTS") or "{}")
+    except ValueError:
+        entries = None
+    if not isinstance(entries, dict) or not all(isinstance(url, str) for url in entries.values()):
+        raise SettingsError(['ARTEMIS_ENDPOINTS is not JSON of the form {"provider": "https://…"}'])
+    problems = [
+        f"ARTEMIS_ENDPOINTS: no provider is named {name!r}"
+        for name in entries
+        if providers is not None and name not in providers
+    ]
+    problems += [
+        f"ARTEMIS_ENDPOINTS: {name}: give an https URL; http is for this machine only"
+        for name, url in entries.items()
+        if not re.match(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:|/|$)", url)
+    ]
+    if problems:
+        raise SettingsError(problems)
+    return dict(entries)
 
 
 def _api_keys(text: str | None, stage: str, problems: list[str]) -> tuple[ApiKey, ...]:

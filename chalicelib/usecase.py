@@ -18,6 +18,7 @@ from typing import Annotated, Any, Final, TypeVar, overload
 
 from pydantic import BaseModel, Field
 
+from chalicelib import durations
 from chalicelib.errors import ContractError, Fault
 from chalicelib.facts import canonical
 from chalicelib.graph import Graph, Step, SubjectMark, resolve
@@ -48,10 +49,14 @@ REQUIRED: Final = _Required()
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """How a task is run: ``timeout`` in seconds (None: the request's remaining time)."""
+    """How a task is run: ``timeout`` in seconds (None: the request's remaining time).
+
+    ``reuse``: how many seconds old an answer may be that its calls take from the store (None: as the stage says).
+    """
 
     timeout: float | None = None
     fallback: Any = REQUIRED
+    reuse: float | None = None
 
     @property
     def has_fallback(self) -> bool:
@@ -61,9 +66,16 @@ class Task:
 @overload
 def task(function: Function, /) -> Function: ...
 @overload
-def task(*, timeout: float | None = None, fallback: Any = REQUIRED) -> Callable[[Function], Function]: ...
 def task(
-    function: Function | None = None, /, *, timeout: float | None = None, fallback: Any = REQUIRED
+    *, timeout: float | None = None, fallback: Any = REQUIRED, reuse: str | None = None
+) -> Callable[[Function], Function]: ...
+def task(
+    function: Function | None = None,
+    /,
+    *,
+    timeout: float | None = None,
+    fallback: Any = REQUIRED,
+    reuse: str | None = None,
 ) -> Function | Callable[[Function], Function]:
     """Mark a step as a task: it calls a model or reads the world, and its result is recorded.
 
@@ -73,12 +85,16 @@ def task(
         timeout: seconds after which the task is late; default: the request's remaining time.
         fallback: the value to go on with when the task fails or is late. It must fit the return
             annotation. Without one, the failure is the decision's.
+        reuse: how old an answer may be that its calls of ``models`` take from earlier decisions instead of paying
+            again, such as ``"30d"``; ``"0d"``: none. Default: what the stage file says.
     """
     if timeout is not None and not _is_duration(timeout):
         raise ValueError(f"@task(timeout={timeout!r}): give a positive number of seconds")
 
+    age = None if reuse is None else durations.seconds(reuse)
+
     def mark(function: Function) -> Function:
-        function.__artemis_task__ = Task(timeout, fallback)  # type: ignore[attr-defined]
+        function.__artemis_task__ = Task(timeout, fallback, age)  # type: ignore[attr-defined]
         return function
 
     return mark if function is None else mark(function)

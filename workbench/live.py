@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from chalicelib import bootstrap
+from chalicelib.calling.routing import Routing
 from chalicelib.intake import seal
 from chalicelib.parameters import PARAMETERS, Parameters
 from chalicelib.run import Intake, Run
+from chalicelib.settings import endpoints
 from chalicelib.trace import recompute
 from chalicelib.usecase import Place, Source, UseCase, from_namespace
 from workbench import stages
@@ -80,7 +82,7 @@ def _execute(request: BaseModel, namespace: dict[str, Any]) -> Ran:
     usecase = from_namespace("notebook", {**namespace, PARAMETERS: Parameters(parameters)}, LiveSource())
     intake = seal(request)
     stage = _stage(os.environ.get("ARTEMIS_STAGE", "local"))
-    engine = bootstrap.engine(stage.get("providers") or {})
+    engine = bootstrap.engine(Routing.of(stage, endpoints(os.environ)))
     now = datetime.now(UTC)
     return Ran(usecase, intake, now, engine.run(usecase, intake, now, float(stage.get("deadline", 25))))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,7 @@ def prepare(project: Project, name: str, stage: str) -> tuple[UseCase, settings.
         "ARTEMIS_STAGE": stage,
         "ARTEMIS_DATABASE_URL": "sqlite://",
         "ARTEMIS_API_KEYS": json.dumps(NOBODY),
+        **{name: os.environ[name] for name in ("ARTEMIS_ENDPOINTS",) if name in os.environ},
     }
     found = settings.load(environment, manifest.stages, manifest.use_cases, PROVIDERS)
     samples = project.notebooks / "samples"
@@ -51,7 +53,7 @@ def decide(usecase: UseCase, stage: settings.Settings, body: str) -> Ran:
     """One run. Raises Malformed or Invalid when the body is no valid request."""
     request = intake.read(usecase.request_model, body, stage.photos)
     now = datetime.now(UTC)
-    result = bootstrap.engine(stage.providers).run(usecase, request, now, stage.deadline)
+    result = bootstrap.engine(stage.routing).run(usecase, request, now, stage.deadline)
     return Ran(usecase, request, now, result)
 
 

@@ -60,7 +60,7 @@ class Identity:
         self._memory, self._lock = memory, Lock()
         self._seen: dict[tuple[str, str, str], Seen] = {}
         self._unsaved: list[Sighting] = []
-        self._read_at = -FRESH_SECONDS
+        self._read_at = float(-FRESH_SECONDS)
 
     def last(self, question: Question, provider: str) -> Seen | None:
         """What was last seen to answer this, not older than a minute; None when nothing was."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from threading import Event, Lock
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from chalicelib.calling.ledger import Ledger
 from chalicelib.calling.reuse import Answers, Stored, keys_of, to_keep
 from chalicelib.calling.routing import Routing
 from chalicelib.errors import ProviderError
-from chalicelib.models import ModelSource
+from chalicelib.models import CAPABILITIES, Models, ModelSource
 from chalicelib.questions import BY_ITEM, Question
 from chalicelib.workers import Job, Workers
 
@@ -29,6 +30,9 @@ class Answered(NamedTuple):
     source: ModelSource
 
 
+Observer = Callable[[Question, Answered], None]
+
+
 class Router:
     """Asks providers. One for a process and stage: breakers, clients and flights are shared by all requests.
 
@@ -36,20 +40,40 @@ class Router:
         routing: what the stage file says.
         make: name and settings -> provider.
         memory: makes the store, or None where nothing is stored and so nothing is used again.
+        observe: is told of every answer; for recording them.
     """
 
     def __init__(
-        self, routing: Routing, make: Callable[[str, Any], Any], memory: Callable[[], Any] | None = None
+        self,
+        routing: Routing,
+        make: Callable[[str, Any], Any],
+        memory: Callable[[], Any] | None = None,
+        observe: Observer | None = None,
     ) -> None:
-        self.routing, self._make = routing, make
+        self.routing, self._make, self._observe = routing, make, observe
         self._answers, self.identity = Answers(memory), Identity(memory)
         self._flights, self._lock = Flights(), Lock()
         self._providers: dict[str, Any] = {}
         self._bounds: dict[str, Bounds | None] = {}
         self._workers = Workers(live=64, hung=64)
 
+    @classmethod
+    def to(cls, provider: Any, name: str = "fake") -> Router:
+        """A router to one provider for everything, a hand-made one for instance; nothing is stored."""
+        return cls(Routing(dict.fromkeys(CAPABILITIES, (name,))), lambda _name, _settings: provider)
+
+    def models(self, asking: Asking, ledger: Ledger) -> Models:
+        """The capabilities, for one task."""
+        return Models(partial(self.ask, asking=asking, ledger=ledger))
+
     def ask(self, question: Question, asking: Asking, ledger: Ledger) -> Answered:
         """The first answer of the chain. Raises what the last one asked raised."""
+        answered = self._ask_chain(question, asking, ledger)
+        if self._observe is not None:
+            self._observe(question, answered)
+        return answered
+
+    def _ask_chain(self, question: Question, asking: Asking, ledger: Ledger) -> Answered:
         chain = self.routing.chain(question)
         if not chain:
             message = f"no provider answers {question.name!r} on this stage: name one in its stage file"
@@ -113,7 +137,7 @@ class Router:
         return self._answers.find(question, keys, seen.model, seen.version, age)
 
     def _fly(self, name: str, question: Question, asking: Asking, ledger: Ledger) -> tuple[Answer, bool]:
-        """One call for all who ask the same at once; after a failed one each asks for itself. And whether it was own."""
+        """One call for all who ask the same at once; after a failed one each asks for itself. True: an own call."""
         key = name, tuple(question.digests())
         flight, leads = self._flights.board(key, asking.decision_id)
         if leads:
@@ -138,7 +162,8 @@ class Router:
         call = ledger.open(_call_of(name, question, error="timeout"))  # what it is if nobody closes it
         try:
             answer = self._bounded(name, question, asking, call)
-            self.identity.note(question, name, answer, asking)
+            if not answer.provider:
+                self.identity.note(question, name, answer, asking)
             self._check(name, question, answer)
         except ProviderError as error:
             call.attempts = error.attempts
@@ -197,12 +222,12 @@ def _results(question: Question, answer: Answer) -> list[Any]:
 
 
 def _who(name: str, answered: Any) -> dict[str, str]:
-    return {"provider": name, "model": answered.model, "version": answered.version}
+    return {"provider": getattr(answered, "provider", "") or name, "model": answered.model, "version": answered.version}
 
 
 def _call_of(name: str, question: Question, **noted: Any) -> Call:
     items = len(question.items) if question.capability in BY_ITEM else 1
-    return Call(question.capability, name, "", "", 0.0, items=items, **noted)
+    return Call(question.capability, name, "", "", 0.0, question.model, items, **noted)
 
 
 def _note_reuse(name: str, question: Question, found: dict[int, Stored], ledger: Ledger) -> None:
@@ -218,7 +243,8 @@ def _note_reuse(name: str, question: Question, found: dict[int, Stored], ledger:
                 taken[0].model,
                 taken[0].version,
                 0.0,
-                items=len(taken),
+                question.model,
+                len(taken),
                 units=sum(stored.units for stored in taken),
                 attempts=0,
                 reused_from=decision_id,

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib import __version__
 from chalicelib.http.problems import MEDIA_TYPE
+from chalicelib.http.schemas import DEGRADATION, MODELS, PROBLEM
 from chalicelib.manifest import Manifest, decisions_path
 from chalicelib.service import may
 from chalicelib.settings import ApiKey
@@ -17,37 +18,6 @@ INFO = {
     "version": __version__,
     "description": "Ask a business question, get a decision. Errors are RFC 9457 problems with a stable `type`.",
     "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-}
-PROBLEM = {
-    "type": "object",
-    "description": "RFC 9457 problem details",
-    "properties": {
-        "type": {"type": "string", "format": "uri", "examples": ["urn:artemis:problem:invalid-request"]},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
-                "required": ["pointer", "detail"],
-            },
-        },
-        "decision_id": {"type": "string", "format": "uuid", "description": "of the decision recorded as failed"},
-        "step": {"type": "string", "description": "the step that failed, in this notebook, cell and line"},
-        "notebook": {"type": "string"},
-        "cell": {"type": "integer"},
-        "line": {"type": "integer"},
-        "error_id": {"type": "string", "description": "what to look for in the service's log"},
-    },
-    "required": ["type", "title", "status", "detail"],
-}
-DEGRADATION = {
-    "type": "object",
-    "description": "a task whose fallback was used, and why",
-    "properties": {"task": {"type": "string"}, "error": {"enum": ["timeout", "failed"]}},
-    "required": ["task", "error"],
 }
 ERRORS = {
     "400": "the body is not a JSON text",
@@ -67,7 +37,7 @@ ERRORS = {
 
 def document(manifest: Manifest, client: ApiKey, samples: bool = True) -> dict[str, Any]:
     """The OpenAPI document of what this client may call. ``samples``: photos by name are accepted."""
-    schemas: dict[str, Any] = {"Problem": PROBLEM, "Degradation": DEGRADATION}
+    schemas: dict[str, Any] = {"Problem": PROBLEM, "Degradation": DEGRADATION, "Models": MODELS}
     paths: dict[str, Any] = {}
     served = [
         (name, contract, entry)
@@ -154,6 +124,9 @@ def _fixed_paths() -> dict[str, Any]:
             )
         },
         "/v1/use-cases": {"get": _get("list_use_cases", "What this client may ask", {"type": "object"}, [], "401")},
+        "/v1/models": {
+            "get": _get("list_models", "Which models answer, and how they changed", _ref("Models"), [], "401", "503")
+        },
         "/health": {"get": _get("health", "Whether the process runs", {"type": "object"}, []) | {"security": []}},
         "/ready": {
             "get": _get("ready", "Whether a request could be served", {"type": "object"}, [], "503") | {"security": []}

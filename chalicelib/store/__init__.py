@@ -7,8 +7,9 @@ schema created on first use. ``synchronous=NORMAL`` loses no commit when a proce
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
@@ -16,9 +17,17 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from chalicelib.errors import SettingsError, Unavailable
+from chalicelib.store.answers import find_answers
 from chalicelib.store.database import open_engine
 from chalicelib.store.statements import Insert
-from chalicelib.store.tables import SCHEMA_VERSION, decisions, metadata, task_results
+from chalicelib.store.tables import (
+    SCHEMA_VERSION,
+    decisions,
+    metadata,
+    model_versions,
+    paid_answers,
+    task_results,
+)
 
 
 class Store:
@@ -35,16 +44,29 @@ class Store:
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._insert_decision = Insert(decisions, self._engine.dialect)
         self._insert_result = Insert(task_results, self._engine.dialect)
+        self._insert_answer = Insert(paid_answers, self._engine.dialect, or_ignore=True)
+        self._insert_version = Insert(model_versions, self._engine.dialect, or_ignore=True)
         self._errors = (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error)
         self._prepared, self._lock = False, Lock()
 
-    def save(self, decision: dict[str, Any], results: list[dict[str, Any]]) -> None:
-        """Store a decision with its facts in one transaction."""
+    def save(
+        self,
+        decision: dict[str, Any],
+        results: list[dict[str, Any]],
+        answers: Sequence[dict[str, Any]] = (),
+        versions: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Store a decision with its facts in one transaction; with paid answers and model versions, where there are."""
         self._prepare()
         with self._available(), self._transaction() as cursor:
             cursor.execute(self._insert_decision.sql, self._insert_decision.parameters(decision))
-            if results:
-                cursor.executemany(self._insert_result.sql, list(map(self._insert_result.parameters, results)))
+            for insert, rows in (
+                (self._insert_result, results),
+                (self._insert_answer, answers),
+                (self._insert_version, versions),
+            ):
+                if rows:
+                    cursor.executemany(insert.sql, list(map(insert.parameters, rows)))
 
     def get(self, decision_id: str) -> dict[str, Any] | None:
         """One decision's row as a dict, or None."""
@@ -61,6 +83,28 @@ class Store:
             .where(task_results.c.decision_id == decision_id)
             .order_by(task_results.c.started_ms, task_results.c.task)
         )
+        with self._available(), self._reader.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def answers(
+        self, keys: Sequence[str], model: str, version: str, since: datetime
+    ) -> dict[str, tuple[str, float, str]]:
+        """Key -> newest stored answer of this model version (JSON text), its units, and the decision that paid."""
+        self._prepare()
+        with self._available(), self._reader.connect() as connection:
+            return find_answers(connection, keys, model, version, since)
+
+    def last_seen(self) -> dict[tuple[str, str, str], tuple[int, str, str]]:
+        """(capability, provider, asked) -> (number, model, version) that was seen last."""
+        seen = {}
+        for row in self.versions():
+            seen[row["capability"], row["provider"], row["asked"]] = row["number"], row["model"], row["version"]
+        return seen
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Every version in which a model was seen, oldest first."""
+        self._prepare()
+        query = select(model_versions).order_by(model_versions.c.number, model_versions.c.seen_at)
         with self._available(), self._reader.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -113,7 +157,7 @@ class Store:
 def _create_schema(engine: Engine) -> None:
     with engine.begin() as connection:
         found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if found == 0:
+        if found < SCHEMA_VERSION:  # what was added since are tables
             metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
         elif found != SCHEMA_VERSION:

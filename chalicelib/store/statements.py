@@ -10,9 +10,10 @@ from sqlalchemy import Dialect, Table, insert
 class Insert:
     """An INSERT of whole rows: its text in the driver's style, and rows as its parameters."""
 
-    def __init__(self, table: Table, dialect: Dialect) -> None:
+    def __init__(self, table: Table, dialect: Dialect, or_ignore: bool = False) -> None:
         compiled = insert(table).compile(dialect=dialect)
-        self.sql = str(compiled)
+        # what both SQLite and PostgreSQL say for: another was faster, and its row is as good
+        self.sql = str(compiled) + (" ON CONFLICT DO NOTHING" if or_ignore else "")
         self._order = compiled.positiontup
         self._processors = {
             column.name: processor

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, DateTime, Float, ForeignKey, Index, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, DateTime, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -63,4 +63,33 @@ task_results = Table(
     Column("fallback_used", Boolean, nullable=False),
     Column("started_ms", Float, nullable=False),
     Column("duration_ms", Float, nullable=False),
+)
+
+# Answers of models that may be used again; gone with the decision that paid for them.
+paid_answers = Table(
+    "paid_answers",
+    metadata,
+    Column("key", String(64), primary_key=True),  # of what was asked of whom
+    Column("decision_id", ForeignKey("decisions.id", ondelete="CASCADE"), primary_key=True),
+    Column("model", String(200), nullable=False),
+    Column("version", String(100), nullable=False),
+    Column("units", Float, nullable=False),  # what was charged for it
+    Column("result", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_paid_answers_decision", "decision_id"),
+)
+
+# Every version in which a model was seen to answer, in order.
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("capability", String(20), primary_key=True),
+    Column("provider", String(100), primary_key=True),
+    Column("asked", String(100), primary_key=True),  # predict's name for it; empty otherwise
+    Column("number", Integer, primary_key=True),
+    Column("model", String(200), nullable=False),
+    Column("version", String(100), nullable=False),
+    Column("previous", String(310)),  # model and version before; NULL for the first
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("decision_id", String(36), nullable=False),  # which saw it; it may be gone
 )

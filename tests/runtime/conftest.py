@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from chalicelib import intake
+from chalicelib.calling.router import Router
+from chalicelib.calling.routing import Routing
 from chalicelib.engine import Engine
-from chalicelib.models import Models
 from chalicelib.photo import PhotoPolicy
+from chalicelib.providers import make
 from chalicelib.run import Run
 from chalicelib.usecase import Source, UseCase, load
 from chalicelib.workers import Workers
@@ -56,7 +58,7 @@ def loaded(tmp_path: Path) -> Loader:
 @pytest.fixture
 def engine() -> Engine:
     """An engine with few workers and no provider."""
-    return Engine(lambda: Models(lambda capability: ("none", None)), Workers(live=4, hung=3))
+    return Engine(Router(Routing(), make).models, Workers(live=4, hung=3))
 
 
 @pytest.fixture

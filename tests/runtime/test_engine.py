@@ -248,7 +248,7 @@ from chalicelib.models import Models
 from chalicelib.photo import PhotoPolicy
 from chalicelib.usecase import load
 usecase = load("hang", Path({path!r}))
-engine = Engine(lambda: Models(lambda capability: ("none", None)))
+engine = Engine(lambda asking, ledger: Models(None))
 request = intake.read(usecase.request_model, '{{"user_id": "u"}}', PhotoPolicy())
 run = engine.run(usecase, request, datetime.now(UTC), 0.3)
 print(run.failure.kind, engine.workers.hung, flush=True)

@@ -112,7 +112,7 @@ from chalicelib.usecase import Source, load
 source = Source(tasks={{"a": {{"source": "s", "parameters": []}}}})
 usecase = load("keys", Path({path!r}), None, source)
 request = intake.read(usecase.request_model, '{{"user_id": "u"}}', PhotoPolicy())
-run = Engine(lambda: Models(None)).run(usecase, request, datetime.now(UTC), 5)
+run = Engine(lambda asking, ledger: Models(None)).run(usecase, request, datetime.now(UTC), 5)
 print(run.facts[0].key, run.facts[0].error)
 """
 USE_CASE = """

@@ -77,6 +77,9 @@ def ids(database: Path) -> set[str]:
     return found
 
 
+TABLES = {"decisions", "task_results", "paid_answers", "model_versions"}
+
+
 def tables(database: Path) -> set[str]:
     """All tables, or none: a schema is not half made either."""
     if not database.is_file():
@@ -84,5 +87,5 @@ def tables(database: Path) -> set[str]:
     connection = sqlite3.connect(database)
     found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()
-    assert found in (set(), {"decisions", "task_results"}), found
+    assert found in (set(), TABLES), found
     return found

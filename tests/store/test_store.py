@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store_rows import FACTS, decision, facts, half_written, ids, tables
+from store_rows import FACTS, TABLES, decision, facts, half_written, ids, tables
 
 from chalicelib.errors import SettingsError, Unavailable
 from chalicelib.store import Store
@@ -40,7 +40,7 @@ def save(store: Store, **changes: Any) -> str:
 
 def test_the_schema_and_its_folder_create_themselves(store: Store, database: Path) -> None:
     store.ping()
-    assert tables(database) == {"decisions", "task_results"}
+    assert tables(database) == TABLES
 
 
 def test_what_is_saved_is_read_back(store: Store) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from chalicelib import bootstrap
+from chalicelib.asking import Answer, Asking
+from chalicelib.calling.router import Router
 from chalicelib.engine import Engine
 from chalicelib.manifest import Manifest
-from chalicelib.models import Answer, Box, Face, Models, Moderation
+from chalicelib.models import Box, Face, Moderation
 from chalicelib.service import LOCAL_CLIENT, Service
 from chalicelib.settings import load
 
@@ -25,21 +27,21 @@ PIECE = 40  # bytes; long enough to be nothing else
 class Fake:
     """A provider that sees a face in everything."""
 
-    def moderation(self, photo: Any) -> Answer:
+    def moderation(self, photo: Any, asking: Asking) -> Answer:
         return Answer(Moderation(scores={"nudity": 0.0}), "fake", "1")
 
-    def faces(self, photo: Any) -> Answer:
+    def faces(self, photo: Any, asking: Asking) -> Answer:
         box = Box(left=0.2, top=0.2, width=0.5, height=0.5)
         return Answer([Face(box=box, confidence=0.99)], "fake", "1")
 
-    def text(self, photo: Any) -> Answer:
+    def text(self, photo: Any, asking: Asking) -> Answer:
         return Answer([], "fake", "1")
 
 
 class Failing(Fake):
     """One that fails with the photo in its hands."""
 
-    def faces(self, photo: Any) -> Answer:
+    def faces(self, photo: Any, asking: Asking) -> Answer:
         raise RuntimeError(f"cannot see: {photo!r} {photo}")
 
 
@@ -47,7 +49,7 @@ def decide(provider: Fake, database: Path) -> Service:
     manifest = Manifest.read()
     environment = {"ARTEMIS_DATABASE_URL": f"sqlite:///{database}"}
     service = bootstrap.build(load(environment, manifest.stages, manifest.use_cases), manifest)
-    service.engine = Engine(lambda: Models(lambda capability: ("fake", provider)))
+    service.engine = Engine(Router.to(provider).models)
     photo = {"base64": base64.b64encode(PORTRAIT.read_bytes()).decode()}
     body = json.dumps({"user_id": "u-1", "photo": photo})
     try:
@@ -90,6 +92,6 @@ def test_no_column_can_hold_bytes(tmp_path: Path) -> None:
     database = tmp_path / "decisions.db"
     decide(Fake(), database)
     connection = sqlite3.connect(database)
-    for table in ("decisions", "task_results"):
+    for table in ("decisions", "task_results", "paid_answers"):
         for row in connection.execute(f"SELECT * FROM {table}"):
             assert not [value for value in row if isinstance(value, bytes)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -54,11 +55,12 @@ def test_the_notebook_and_its_module_decide_the_same(service: Service, pytestcon
 
 def test_without_moderation_a_good_portrait_is_reviewed_not_approved(service: Service) -> None:
     """A fallback is never an approval in silence: the provider is taken away and the answer says so."""
-    providers = {name: provider for name, provider in service.settings.providers.items() if name != "moderation"}
-    engine: Engine = bootstrap.engine(providers)
+    routing = service.settings.routing
+    providers = {name: chain for name, chain in routing.providers.items() if name != "moderation"}
+    engine: Engine = bootstrap.engine(replace(routing, providers=providers))
     degraded = Service(service.settings, service.manifest, engine, service.store)
     body = json.dumps({"user_id": "u-1", "photo": {"sample": "portrait.jpg"}})
     made = json.loads(degraded.decide(LOCAL_CLIENT, "profile-photo-review", body).envelope)
     assert made["decision"]["outcome"] == "review"
     assert "moderation_unavailable" in made["decision"]["reasons"]
-    assert made["degraded"] == [{"task": "moderation", "error": "failed"}]
+    assert made["degraded"] == [{"task": "moderation", "error": "not-configured"}]

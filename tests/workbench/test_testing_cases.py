@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib import bootstrap
+from chalicelib.calling.routing import Routing
 from chalicelib.manifest import Manifest
 from chalicelib.service import LOCAL_CLIENT, Service
 from chalicelib.settings import Settings
@@ -56,7 +57,7 @@ def decided(project: Any, written: Any) -> tuple[str, str]:
     service = Service(
         settings,
         Manifest.read(project.generated),
-        bootstrap.engine({}),
+        bootstrap.engine(Routing()),
         bootstrap.build(settings, Manifest({}, {})).store,
     )
     return url, service.decide(LOCAL_CLIENT, "naming", json.dumps({"name": "김민지"})).id
