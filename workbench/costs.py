@@ -10,13 +10,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import costs
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from rich.table import Table
 
     from chalicelib.store.spending import Spent
@@ -144,5 +143,5 @@ def _cells(one: Sum) -> list[str]:
 
 def shown(amount: Decimal) -> str:
     """An amount for people. What is too small to show is not shown as nothing."""
-    least = 10**-SHOWN
+    least = Decimal(10) ** -SHOWN
     return f"<{least:.{SHOWN}f}" if 0 < amount < least else f"{amount:,.{SHOWN}f}"
