@@ -1,8 +1,9 @@
-"""A photo in a request: checked when it arrives, recorded by digest, never stored.
+"""A photo in a request: checked when it arrives, recorded by digest, its bytes in no table.
 
-A photo has two lives. Live, it carries its bytes, which tasks may read. Recorded, it is its
-digest, format and size, which is all that logic may depend on, so a replay sees what was seen.
-Plain steps get the recorded form even in a live decision.
+A photo has two lives. Live, its bytes are at hand, which tasks may read: they were sent, or lie in
+S3 (``chalicelib.remote``). Recorded, it is its digest, format and size, which is all that logic may
+depend on, so a replay sees what was seen, and where in S3 it lies, if it does, so that it can be
+erased there. Plain steps get the recorded form even in a live decision.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -18,18 +20,46 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
-from chalicelib.decode import FORMATS, decode, flatten, refused
+from chalicelib.decode import decode, flatten, refused
+from chalicelib.objects import Objects, S3Object
+from chalicelib.photo_schemas import RECORD_SCHEMA, WIRE_SCHEMA
+from chalicelib.remote import Content, Remote, look, parse
 
 RECORD_FIELDS = ("digest", "format", "size", "width", "height")
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """Where the service puts photos that were sent in the request and have over ``above`` bytes."""
+
+    bucket: str
+    above: int = 1_000_000
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoPolicy:
-    """What photos are accepted: limits before decoding, and where samples lie (None: refused)."""
+    """What photos are accepted, and what is done with them.
+
+    Args:
+        max_pixels: a decoded pixel takes 3 or 4 bytes.
+        samples: where samples lie; None: they are refused.
+        buckets: those that photos may lie in.
+        objects: who reads and writes buckets.
+        until: when the request's time is over, on the performance counter.
+    """
 
     max_bytes: int = 10 * 1024 * 1024
-    max_pixels: int = 25_000_000  # a decoded pixel takes 3 or 4 bytes
+    max_pixels: int = 25_000_000
     samples: Path | None = None
+    buckets: tuple[str, ...] = ()
+    upload: Upload | None = None
+    objects: Objects | None = field(default=None, repr=False)
+    until: float = math.inf
+
+    def ending(self, until: float) -> PhotoPolicy:
+        """The same for one request, whose time is over then."""
+        return self if self.objects is None else replace(self, until=until)
 
 
 def find_samples() -> Path | None:
@@ -42,8 +72,11 @@ def find_samples() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A picture: ``digest`` (``sha256:…``), ``format`` (jpeg, png, webp), ``size`` in bytes,
-    ``width`` and ``height`` in pixels as displayed (EXIF orientation applied).
+    """A picture: ``digest``, ``format`` (jpeg, png, webp), ``size`` in bytes, ``width`` and ``height`` in pixels as
+    displayed (EXIF orientation applied), ``s3``: where it lies in S3, or None.
+
+    The digest is that of the bytes (``sha256:…``), or of where they lie and in which state (``s3-version:…``,
+    ``s3-etag:…``) when they were not read.
 
     In tasks, :meth:`read` gives the bytes and :meth:`image` the decoded picture.
     """
@@ -53,7 +86,8 @@ class Photo:
     size: int
     width: int
     height: int
-    _pixels: _Pixels | None = field(default=None, repr=False, compare=False)
+    s3: S3Object | None = field(default=None, repr=False, compare=False)
+    _pixels: _Pixels | Remote | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_bytes(cls, data: bytes, policy: PhotoPolicy | None = None) -> Photo:
@@ -61,10 +95,13 @@ class Photo:
         policy = policy or PhotoPolicy()
         if len(data) > policy.max_bytes:
             raise refused("photo_bytes", f"the photo has {len(data)} bytes; the limit is {policy.max_bytes}")
-        image = decode(data, policy.max_pixels)
-        width, height = image.size
-        digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        return cls(digest, FORMATS[image.format_name], len(data), width, height, _Pixels(data, image.picture))
+        return cls._whole(Content(data, hashlib.sha256(data).hexdigest()), policy)
+
+    @classmethod
+    def _whole(cls, content: Content, policy: PhotoPolicy, s3: S3Object | None = None) -> Photo:
+        image = decode(content.data, policy.max_pixels)
+        digest, pixels = f"sha256:{content.sha256}", _Pixels(content, image.picture)
+        return cls(digest, image.format, len(content.data), *image.size, s3, pixels)
 
     @classmethod
     def open(cls, path: str | Path) -> Photo:
@@ -77,18 +114,30 @@ class Photo:
         return _sample(name, PhotoPolicy(samples=find_samples()))
 
     def read(self) -> bytes:
-        """The encoded bytes. Raises RuntimeError outside a task, where there are none."""
+        """The encoded bytes. Raises RuntimeError outside a task, where there are none.
+
+        Of a photo in S3 they are downloaded once: by the first to ask, who may get a PhotoError.
+        """
         return self._live().data
 
     def image(self) -> Any:
         """The decoded picture: a ``PIL.Image`` in RGB, orientation applied. Do not change it."""
         return self._live().rgb()
 
+    def sha256(self) -> str:
+        """The SHA-256 of the bytes in hex digits, computed while they came. Raises what :meth:`read` raises."""
+        return self._live().sha256
+
     def recorded(self) -> dict[str, Any]:
         """The form that is stored and that plain steps see."""
-        return {name: getattr(self, name) for name in RECORD_FIELDS}
+        record = {name: getattr(self, name) for name in RECORD_FIELDS}
+        return record if self.s3 is None else {**record, "s3": self.s3.recorded()}
 
-    def _live(self) -> _Pixels:
+    def lies_at(self, s3: S3Object) -> None:
+        """Note where it was put. For intake, before anybody else has the photo."""
+        object.__setattr__(self, "s3", s3)
+
+    def _live(self) -> _Pixels | Remote:
         if self._pixels is None:
             raise RuntimeError("a photo's bytes are readable in tasks only: decorate this step with @task")
         return self._pixels
@@ -107,8 +156,9 @@ class Photo:
 class _Pixels:
     """The bytes of a live photo and, decoded at most once, its picture."""
 
-    def __init__(self, data: bytes, picture: Any) -> None:
-        self.data, self._picture, self._lock = data, picture, Lock()
+    def __init__(self, content: Content, picture: Any) -> None:
+        self.data, self.sha256 = content
+        self._picture, self._lock = picture, Lock()
 
     def rgb(self) -> Any:
         with self._lock:
@@ -126,19 +176,20 @@ def _validate(value: Any, info: ValidationInfo) -> Photo:
         return _from_record(value)
     policy = context if isinstance(context, PhotoPolicy) else PhotoPolicy(samples=find_samples())
     if not isinstance(value, dict) or len(value) != 1:
-        raise refused("photo_source", 'give an object with exactly one of "base64", "sample"')
+        raise refused("photo_source", f"give an object with exactly one of {NAMED}")
     ((source, content),) = value.items()
     if source not in SOURCES:
-        raise refused("photo_source", f'"{source}" is no source of a photo here; use one of "base64", "sample"')
+        raise refused("photo_source", f'"{source}" is no source of a photo here; use one of {NAMED}')
     if not isinstance(content, str):
         raise refused("photo_source", f'"{source}" must be a string')
     return SOURCES[source](content, policy)
 
 
 def _from_record(value: Any) -> Photo:
-    if not isinstance(value, dict) or value.keys() != set(RECORD_FIELDS):
+    if not isinstance(value, dict) or value.keys() - {"s3"} != set(RECORD_FIELDS):
         raise refused("photo_record", "not a recorded photo")
-    return Photo(**value)
+    s3 = value.get("s3")
+    return Photo(**{**value, "s3": s3 and S3Object.from_record(s3)})
 
 
 def _base64(content: str, policy: PhotoPolicy) -> Photo:
@@ -164,38 +215,15 @@ def _sample(name: str, policy: PhotoPolicy) -> Photo:
 
 
 def _s3(content: str, policy: PhotoPolicy) -> Photo:
-    raise refused("photo_source", '"s3" is refused: this stage allows no bucket')
+    if policy.objects is None or not policy.buckets:
+        raise refused("photo_source", '"s3" is refused: this stage allows no bucket')
+    seen = look(*parse(content, policy.buckets), policy)
+    if seen.content:
+        return Photo._whole(seen.content, policy, seen.found)
+    assert seen.measured
+    kind, (width, height) = seen.measured
+    return Photo(seen.found.digest, kind, seen.size, width, height, seen.found, Remote(seen, policy))
 
 
-SOURCES = {"base64": _base64, "sample": _sample, "s3": _s3}
-
-
-def _one_of(name: str, **schema: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {name: {"type": "string", **schema}},
-        "required": [name],
-        "additionalProperties": False,
-    }
-
-
-WIRE_SCHEMA: dict[str, Any] = {
-    "title": "Photo",
-    "description": "A picture (JPEG, PNG or WebP; the content decides), from exactly one source.",
-    "oneOf": [
-        _one_of("base64", contentEncoding="base64", description="the encoded picture, at most 10 MB decoded"),
-        _one_of("sample", description="a file of usecases/samples; local stage only"),
-    ],
-}
-RECORD_SCHEMA: dict[str, Any] = {
-    "title": "RecordedPhoto",
-    "type": "object",
-    "properties": {
-        "digest": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
-        "format": {"enum": sorted(FORMATS.values())},
-        "size": {"type": "integer", "description": "bytes"},
-        "width": {"type": "integer", "description": "pixels, as displayed"},
-        "height": {"type": "integer", "description": "pixels, as displayed"},
-    },
-    "required": sorted(RECORD_FIELDS),
-}
+SOURCES = {"base64": _base64, "s3": _s3, "sample": _sample}
+NAMED = ", ".join(f'"{name}"' for name in SOURCES)
