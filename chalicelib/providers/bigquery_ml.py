@@ -13,7 +13,7 @@ from threading import Lock
 from time import monotonic
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from chalicelib.asking import UNREPORTED
 from chalicelib.errors import ProviderError
@@ -26,7 +26,14 @@ VERSION_SECONDS = 300.0
 PLACE = "artemis_place"  # the column with a row's place in what was asked
 NOISE = 1e-6  # a probability may be so far beyond 0 or 1
 
-Column = Annotated[str, Field(pattern=r"^(?!artemis_)[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+
+def _not_ours(column: str) -> str:
+    if column.lower() == PLACE:
+        raise ValueError(f"{PLACE} is the name of a column that is added")
+    return column
+
+
+Column = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"), AfterValidator(_not_ours)]
 Type = Literal["BOOL", "INT64", "FLOAT64", "STRING", "BYTES", "NUMERIC", "TIMESTAMP", "DATETIME", "DATE", "TIME"]
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from math import inf
 from threading import Lock
 from time import perf_counter
@@ -67,7 +68,7 @@ class Rest:
             self._session, project = _session()
             self._project = self._project or project
         if not self._session.credentials.valid:
-            self._session.credentials.refresh(_once(seconds))
+            self._session.credentials.refresh(partial(_token_request(), timeout=seconds))
         return self._session
 
 
@@ -187,14 +188,16 @@ def _session() -> tuple[Any, str | None]:
     from requests.adapters import HTTPAdapter
 
     credentials, project = google.auth.default(scopes=[SCOPE])
-    session: Any = AuthorizedSession(credentials, max_refresh_attempts=1)  # type: ignore[no-untyped-call]
+    session: Any = AuthorizedSession(  # type: ignore[no-untyped-call]
+        credentials, max_refresh_attempts=1, auth_request=_token_request()
+    )
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return session, project
 
 
-def _once(seconds: float) -> Any:
+def _token_request() -> Callable[..., Any]:
     """What a token is fetched with: a server's failure is ours to retry, as google-auth would sleep past a deadline."""
     from google.auth.exceptions import TransportError
     from google.auth.transport import DEFAULT_RETRYABLE_STATUS_CODES
@@ -203,7 +206,7 @@ def _once(seconds: float) -> Any:
     fetch = Request()
 
     def request(*arguments: Any, **options: Any) -> Any:
-        response = fetch(*arguments, **options | {"timeout": seconds})
+        response = fetch(*arguments, **options)
         if response.status in DEFAULT_RETRYABLE_STATUS_CODES:
             raise TransportError("the token's server fails", response.status)  # type: ignore[no-untyped-call]
         return response
