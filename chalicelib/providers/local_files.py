@@ -31,6 +31,7 @@ from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError
 from chalicelib.errors import ProviderError
 from chalicelib.models import Prediction
 from chalicelib.predictions import prediction
+from chalicelib.providers.folders import find_folder
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 Stamp = tuple[tuple[int, int], ...]  # (mtime in nanoseconds, size) of each file
@@ -87,7 +88,7 @@ class ModelFiles:
 
     def get(self, name: str) -> ModelFile:
         """The model of this name. Raises ProviderError: refused when there is none, failed when it cannot be read."""
-        folder = self._found()
+        folder = find_folder(self._folder)
         paths = [folder / f"{name}{ending}" for ending in (".json", ".onnx")] if folder and NAME.fullmatch(name) else []
         paths = [path for path in paths if path.is_file()]
         if not paths:
@@ -98,13 +99,6 @@ class ModelFiles:
             if known is None or known[:2] != (paths[0], stamp):
                 known = self._read[name] = paths[0], stamp, _read(name, paths)
             return known[2]
-
-    def _found(self) -> Path | None:
-        """The folder, here or beside a parent folder: notebooks run in ``usecases/``."""
-        for parent in (Path.cwd(), *Path.cwd().parents):
-            if (parent / self._folder).is_dir():
-                return parent / self._folder
-        return None
 
     def _unknown(self, name: str, folder: Path | None) -> str:
         if folder is None:
