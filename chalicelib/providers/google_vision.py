@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field
 
 from chalicelib.asking import ANY_TIME, Answer, Asking
 from chalicelib.decode import FORMATS
 from chalicelib.errors import ProviderError
 from chalicelib.providers import vision_results as results
+from chalicelib.providers.google_settings import Endpoint
 from chalicelib.providers.vision_batch import Batches
 from chalicelib.providers.vision_client import CODES, Reply, VisionClient
 
@@ -41,6 +41,14 @@ FEATURES = {
 }
 
 
+def _host(endpoint: str) -> str:
+    if urlsplit(endpoint).path:
+        raise ValueError(
+            'gRPC is spoken to a host, not to a path: give a URL such as "https://eu-vision.googleapis.com"'
+        )
+    return endpoint
+
+
 class GoogleVision:
     """Moderation, faces, text and labels. Safe to call from many threads."""
 
@@ -49,7 +57,7 @@ class GoogleVision:
     class Settings(BaseModel, extra="forbid"):
         """What the stage file may say of it. Credentials are never among it."""
 
-        endpoint: str | None = Field(
+        endpoint: Annotated[Endpoint, AfterValidator(_host)] | None = Field(
             None, description='a regional or private endpoint ("https://eu-vision.googleapis.com"), or an emulator'
         )
         timeout: float = Field(5, gt=0, description="seconds that one attempt waits for the answer")
@@ -63,11 +71,6 @@ class GoogleVision:
         unreported_confidence: float | None = Field(
             None, ge=0, le=1, description="of text about which Vision says no confidence; else that is a failure"
         )
-
-        @field_validator("endpoint")
-        @classmethod
-        def _checked(cls, value: str | None) -> str | None:
-            return value if value is None else _endpoint(value)
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         self.settings = self.Settings.model_validate(settings or {})
@@ -151,22 +154,3 @@ def _fits(size: int) -> None:
             code="refused",
             attempts=0,
         )
-
-
-def _endpoint(value: str) -> str:
-    """An endpoint's URL. Raises ValueError: only this machine may be spoken to without encryption."""
-    url = urlsplit(value)
-    if not url.hostname or url.scheme not in ("http", "https") or value.rstrip("/") != f"{url.scheme}://{url.netloc}":
-        raise ValueError('an endpoint is a URL without a path, e.g. "https://eu-vision.googleapis.com"')
-    if "@" in url.netloc:
-        raise ValueError("an endpoint holds no credentials")
-    if url.scheme == "http" and not _local(url.hostname):
-        raise ValueError("an endpoint without encryption (http) must be on this machine, e.g. http://127.0.0.1:8080")
-    return value
-
-
-def _local(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

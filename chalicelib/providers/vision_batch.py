@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from copy import copy
 from math import isinf
 from threading import Event, Lock
 from time import perf_counter
@@ -101,6 +102,6 @@ class _Batch(Generic[T]):
         try:
             return self._outcome.result(None if isinf(until) else max(0.0, until - perf_counter()))
         except ProviderError as error:
-            raise ProviderError(str(error), error.code, error.attempts) from None
+            raise copy(error) from None
         except TimeoutError:
             raise ProviderError("no answer in time to a call made together with others", "timeout") from None

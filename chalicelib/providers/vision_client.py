@@ -214,6 +214,7 @@ def _make(endpoint: str | None) -> ImageAnnotatorClient:
     from google.cloud.vision_v1.services.image_annotator.transports import ImageAnnotatorGrpcTransport
 
     logging.getLogger("google.cloud.vision_v1").setLevel(logging.INFO)  # at DEBUG it logs requests: photos
+    logging.getLogger("grpc._plugin_wrapping").setLevel(logging.CRITICAL)  # it logs what a token's server said
     url = urlsplit(endpoint or "")
     emulated = url.scheme == "http"
     return ImageAnnotatorClient(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock, Thread
 
 from tests.emulators.server import LOOPBACK
@@ -61,3 +62,10 @@ class Relay:
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A port where a connection is taken and nothing is ever answered."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        yield int(listener.getsockname()[1])
