@@ -2,7 +2,8 @@
 
 Counted is what a provider may have charged for: every attempt of a call that it answered, and of one that failed
 without the provider having said no, since the work may have been done (a timeout, a broken connection, an answer
-that made no sense or came from another model version than the one pinned). Not counted is what providers do not
+that made no sense or came from another model version than the one pinned). Of a query it is the bytes that were
+billed, which are those of all attempts. Not counted is what providers do not
 charge for (``NOT_CHARGED``), and what was not asked of one: a circuit that is open, no place free. A call whose
 answer was reused, or shared with an identical one in flight, costs nothing; it saves what one attempt would have
 cost. Free tiers, volume discounts and what an endpoint costs by the hour are not in it.
@@ -25,11 +26,11 @@ from typing import Any
 
 CURRENCY = "USD"
 ANY = "any"  # the operation whose price holds for those that have none of their own
-DECIMALS = 9  # of a dollar: one token is some 100 of these
+DECIMALS = 9  # of a dollar: embedding one character costs some 25 of these
 NOT_CHARGED = frozenset({"throttled", "server-error", "credentials", "refused"})
 
-# unit -> whether the provider says how much of it a call used; else it is counted here
-UNITS = {"call": False, "item": False, "picture": False, "character": True, "token": True, "byte": True}
+# call and item are counted here; of the others a call's ``units`` say how many it used
+UNITS = ("call", "item", "picture", "character", "byte")
 
 Prices = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -70,9 +71,9 @@ def of_call(call: Mapping[str, Any], prices: Prices) -> Cost:
         return NOTHING
     price = price_of(call, prices)
     amount = None if price is None else _amount(call, price)
-    if amount is None:
+    if price is None or amount is None:
         return Cost(unpriced=frozenset({operation(call, prices)}))
-    return Cost(saved=amount) if reused else Cost(estimate=times * amount)
+    return Cost(saved=amount) if reused else Cost(estimate=amount * (1 if _is_billed(price) else times))
 
 
 def price_of(call: Mapping[str, Any], prices: Prices) -> Mapping[str, Any] | None:
@@ -112,7 +113,19 @@ def _times(call: Mapping[str, Any]) -> int:
 def _amount(call: Mapping[str, Any], price: Mapping[str, Any]) -> Decimal | None:
     """What one attempt costs; None where the call does not say how much it used."""
     usd, unit = Decimal(str(price["usd"])), price["unit"]
-    if UNITS[unit] and usd and "units" not in call:
+    if usd and _is_unsaid(call, price):
         return None
     used = {"call": 1, "item": call.get("items", 1)}.get(unit, call.get("units", 1))
     return usd * Decimal(str(used)) / int(price["per"])
+
+
+def _is_unsaid(call: Mapping[str, Any], price: Mapping[str, Any]) -> bool:
+    """Whether nobody said how much a call used: 1 is left out of a stored call, and no query reads one byte."""
+    if "units" in call or price["unit"] not in ("character", "byte"):
+        return False
+    return _is_billed(price) or bool(call.get("error")) or bool(call.get("shared"))
+
+
+def _is_billed(price: Mapping[str, Any]) -> bool:
+    """Whether ``units`` are what the provider says that it charges for, all attempts together."""
+    return bool(price["unit"] == "byte")

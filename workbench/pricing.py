@@ -14,6 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from chalicelib.costs import ANY, UNITS
 from workbench import stages
 from workbench.problems import Problem
 from workbench.project import Project
@@ -23,6 +24,11 @@ HINT = "see docs/operations.md"
 REQUIRED = ("usd", "per", "source", "date")
 OPTIONAL = ("region", "note")
 NUMBER = re.compile(r"[0-9][0-9_,]*")
+COUNTED = {"picture": ("moderation", "faces", "text", "labels"), "item": ("embedding", "predict")}
+MEASURED = {
+    "character": ("vertex_ai/embedding",),
+    "byte": ("bigquery/query", "bigquery/predict"),
+}  # what Answer.units is
 BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 Prices = dict[str, dict[str, dict[str, Any]]]
@@ -71,8 +77,6 @@ def _entry(price: dict[str, Any]) -> dict[str, Any]:
 
 def _amount(text: Any) -> tuple[int, str]:
     """``"1000 pictures"`` as ``(1000, "picture")``. Raises ValueError."""
-    from chalicelib.costs import UNITS
-
     number, _, unit = str(text).strip().partition(" ")
     unit = unit.strip()
     if NUMBER.fullmatch(number) and (count := int(re.sub("[_,]", "", number))) > 0:
@@ -101,7 +105,6 @@ def _check(content: Any) -> Iterator[Trouble]:
 
 
 def _check_operation(place: Place, name: str, price: Any) -> Iterator[Trouble]:
-    from chalicelib.costs import ANY
     from chalicelib.models import CAPABILITIES
 
     capability, slash, model = name.partition("/")
@@ -115,14 +118,22 @@ def _check_operation(place: Place, name: str, price: Any) -> Iterator[Trouble]:
         if key not in price:
             yield place, f"{key!r} is missing"
     for key, value in price.items():
-        if key not in REQUIRED + OPTIONAL:
-            yield (*place, key), f"unknown key{_meant(key, REQUIRED + OPTIONAL)}"
-        elif wrong := _check_value(key, value):
+        if wrong := _check_value(key, value) or _check_unit(key, value, place[0], capability):
             yield (*place, key), wrong
+
+
+def _check_unit(key: str, value: Any, provider: str, capability: str) -> str:
+    from chalicelib.models import CAPABILITIES
+
+    if key != "per" or capability not in (*CAPABILITIES, ANY) or _fits(provider, capability, _amount(value)[1]):
+        return ""
+    return f"calls of {provider}/{capability} are not counted in {value.split()[-1]}"
 
 
 def _check_value(key: str, value: Any) -> str:
     """What is wrong with one value of a price; empty when nothing is."""
+    if key not in REQUIRED + OPTIONAL:
+        return f"unknown key{_meant(key, REQUIRED + OPTIONAL)}"
     if key == "usd":
         fine = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0
         return "" if fine else f"{value!r} is not a number of dollars, 0 or more"
@@ -136,6 +147,12 @@ def _check_value(key: str, value: Any) -> str:
     elif not isinstance(value, str) or not value.strip():
         return f"{value!r} is not a text"
     return ""
+
+
+def _fits(provider: str, capability: str, unit: str) -> bool:
+    """Whether calls say how many of a unit they used."""
+    operations = MEASURED.get(unit, [f"{provider}/{one}" for one in COUNTED.get(unit, (capability,))])
+    return f"{provider}/{capability}" in operations
 
 
 def _is_date(value: Any) -> bool:

@@ -117,9 +117,21 @@ def test_every_attempt_of_an_answered_call_counts() -> None:
     assert estimate(attempts=3) == Decimal("0.003")
 
 
+def test_the_bytes_billed_for_a_query_are_those_of_all_attempts() -> None:
+    assert estimate(provider="bigquery", capability="query", units=2**40, attempts=3) == Decimal("6.25")
+
+
 def test_a_query_that_timed_out_read_nobody_knows_how_much() -> None:
     cost = costs.of_call(call("bigquery", "query", error="timeout"), PRICES)
     assert (cost.estimate, cost.unpriced) == (0, {"bigquery/query"})
+
+
+def test_a_text_of_one_character_is_known_to_have_one() -> None:
+    """A stored call leaves out that its units are 1."""
+    one = call("vertex_ai", "embedding", model="gecko", units=1)
+    assert costs.of_call(one, PRICES) == costs.Cost(Decimal("0.000025"))
+    for unknown in ({"error": "timeout"}, {"shared": True}):
+        assert costs.of_call({**one, **unknown}, PRICES).unpriced == {"vertex_ai/embedding/gecko"}
 
 
 def test_a_query_answered_from_the_providers_cache_read_nothing() -> None:

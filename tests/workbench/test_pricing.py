@@ -55,19 +55,41 @@ def test_a_price_is_read_with_its_unit_and_where_it_is_from() -> None:
 
 
 @pytest.mark.parametrize(
-    ("per", "number", "unit"),
+    ("operation", "per", "number", "unit"),
     [
-        ("1000 pictures", 1000, "picture"),
-        ("1 call", 1, "call"),
-        ("1,000,000 tokens", 1_000_000, "token"),
-        ("1_000 characters", 1000, "character"),
-        ("2 GiB", 2**31, "byte"),
+        ("rekognition/text", "1000 pictures", 1000, "picture"),
+        ("http/any", "1 call", 1, "call"),
+        ("sagemaker/predict", "10 items", 10, "item"),
+        ("vertex_ai/embedding", "1,000,000 characters", 1_000_000, "character"),
+        ("vertex_ai/embedding", "1_000 characters", 1000, "character"),
+        ("bigquery/predict", "2 GiB", 2**31, "byte"),
     ],
 )
-def test_a_number_of_units_is_read(per: str, number: int, unit: str) -> None:
-    prices, problems = read(SOUND.replace("1 TiB", f'"{per}"'))
+def test_a_number_of_units_is_read(operation: str, per: str, number: int, unit: str) -> None:
+    provider, name = operation.split("/")
+    prices, problems = read(f"{provider}: {{{name}: {{usd: 1, per: '{per}', source: a page, date: 2026-10-07}}}}")
     assert problems == []
-    assert (prices["bigquery"]["query"]["per"], prices["bigquery"]["query"]["unit"]) == (number, unit)
+    assert (prices[provider][name]["per"], prices[provider][name]["unit"]) == (number, unit)
+
+
+@pytest.mark.parametrize(
+    ("operation", "per"),
+    [
+        ("rekognition/text", "1 item"),
+        ("sagemaker/predict", "1 picture"),
+        ("sagemaker/embedding", "1000 characters"),
+        ("vertex_ai/predict", "1000 characters"),
+        ("http/query", "1 TiB"),
+        ("google_vision/any", "1000 pictures"),
+    ],
+)
+def test_a_unit_that_calls_are_not_counted_in_is_refused(operation: str, per: str) -> None:
+    """Its price would be multiplied by the number of something else."""
+    provider, name = operation.split("/")
+    text = f"{provider}:\n  {name}:\n    per: {per}\n    usd: 1\n    source: a page\n    date: 2026-10-07\n"
+    ((line, message),) = read(text)[1]
+    assert line == 3
+    assert f"{operation} are not counted in {per.split()[1]}" in message
 
 
 BAD = {  # what -> (its place in the sound list, what stands there instead, line, what the message names)
@@ -82,6 +104,7 @@ BAD = {  # what -> (its place in the sound list, what stands there instead, line
     "true for a price": ("usd: 0.001", "usd: yes", 3, "True"),
     "a negative price": ("usd: 0.001", "usd: -1", 3, "-1"),
     "a price without a unit": ("per: 1 picture", "per: 1", 4, "1000 pictures"),
+    "tokens, which no call counts": ("per: 1 picture", "per: 1 token", 4, "'1 token'"),
     "an unknown unit": ("per: 1 picture", "per: 1 hour", 4, "'1 hour'"),
     "none of a unit": ("per: 1 picture", "per: 0 pictures", 4, "'0 pictures'"),
     "a fraction of a unit": ("per: 1 picture", "per: 0.5 pictures", 4, "'0.5 pictures'"),
