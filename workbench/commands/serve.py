@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1), help="Threads of each.")
 @click.option("--watch", is_flag=True, help="Build whenever something is saved, and serve it; on the local stage.")
-def serve(host: str, port: int, stage: str | None, workers: int, threads: int, watch: bool) -> None:
-    """Serve the built use cases over HTTP."""
+@click.option("--emulators", is_flag=True, help="On emulated clouds, without any real account; in a checkout only.")
+def serve(host: str, port: int, stage: str | None, workers: int, threads: int, watch: bool, emulators: bool) -> None:
+    """Serve the built use cases over HTTP.
+
+    With --emulators the stage's providers find emulated clouds, any stage's: Rekognition and Vision answer by the local
+    models. The environment's own cloud credentials are left out; a key and a database are made where it names none.
+    """
     project = find_project()
     if stage:
         os.environ["ARTEMIS_STAGE"] = stage
@@ -34,12 +40,31 @@ def serve(host: str, port: int, stage: str | None, workers: int, threads: int, w
     from chalicelib.errors import SettingsError
     from serving.server import serve as run
 
-    with _watching(project) if watch else nullcontext():
+    with _emulating(project) if emulators else nullcontext(_say_where) as say, _watching(project) if watch else IDLE:
         try:
             _app()  # before anything is announced
         except SettingsError as error:
             raise CannotRun(str(error)) from None
-        run(_app, host=host, port=port, workers=workers, threads=threads, on_ready=_say_where)
+        run(_app, host=host, port=port, workers=workers, threads=threads, on_ready=say)
+
+
+IDLE: AbstractContextManager[None] = nullcontext()
+
+
+@contextmanager
+def _emulating(project: Project) -> Iterator[Callable[[str], None]]:
+    """Emulated clouds for this process; gives what announces the service."""
+    from workbench.emulators import NoEmulators, emulating
+    from workbench.trial import trial
+
+    try:
+        with emulating(project) as running:
+            made = trial(running, os.environ)
+            os.environ.clear()
+            os.environ.update(made.environment)
+            yield lambda url: _say_where(url, made.introduction(project, url))
+    except NoEmulators as error:
+        raise CannotRun(str(error)) from None
 
 
 def _watching(project: Project) -> AbstractContextManager[None]:
@@ -58,5 +83,7 @@ def _app() -> Chalice:
     return app
 
 
-def _say_where(url: str) -> None:
+def _say_where(url: str, more: str = "") -> None:
     click.echo(f"Artemis answers at {url}\n  documentation  {url}/docs\n  contract       {url}/openapi.json")
+    if more:
+        click.echo(more)

@@ -1,0 +1,57 @@
+"""All emulators in one process, for another one that is no test: ``python -m tests.emulators``.
+
+It prints one line of JSON, {"environment": {…}, "about": […]}, and ends when its standard input is closed, so it
+never outlives who started it. A process with that environment speaks to the emulators and to no cloud: the bucket
+``member-photos`` holds usecases/samples, and ``local`` models answer for Rekognition and Vision.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.emulators.aws import Aws
+from tests.emulators.google_rest import GoogleRest
+from tests.emulators.kserve import KServe
+from tests.emulators.vision import VisionEmulator
+
+BUCKET = "member-photos"
+SAMPLES = Path(__file__).resolve().parents[2] / "usecases" / "samples"
+ABOUT = [
+    f"AWS: Rekognition by the local models, SageMaker, and S3 with usecases/samples in the bucket {BUCKET}",
+    "Google: Vision by the local models, Vertex AI and BigQuery",
+    "HTTP: a model server with the models linear and logistic",
+]
+
+
+def main() -> None:
+    """Start all, say where they are, wait for the end of standard input."""
+    with ExitStack() as stack:
+        aws, vision = stack.enter_context(Aws()), stack.enter_context(VisionEmulator())
+        google, server = stack.enter_context(GoogleRest()), stack.enter_context(KServe())
+        for sample in sorted([*SAMPLES.glob("*.jpg"), *SAMPLES.glob("*.png")]):
+            aws.put(BUCKET, sample.name, sample.read_bytes())
+        aws.warm()
+        folder = stack.enter_context(TemporaryDirectory(prefix="artemis-emulators-"))
+        endpoints = {
+            "rekognition": aws.url,
+            "sagemaker": aws.url,
+            "google_vision": vision.url,
+            "vertex_ai": google.url,
+            "bigquery": google.url,
+            "http": server.url,
+        }
+        environment = {
+            **aws.environment(),
+            **google.environment(Path(folder)),
+            "ARTEMIS_ENDPOINTS": json.dumps(endpoints),
+        }
+        print(json.dumps({"environment": environment, "about": ABOUT}), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
