@@ -178,7 +178,7 @@ def _keys() -> tuple[str, str]:
     from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-    key = generate_private_key(65537, 2048)
+    key = generate_private_key(65537, 1024)  # short: it guards nothing, and every test loads it
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return private.decode(), public.decode()
