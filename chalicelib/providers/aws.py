@@ -17,6 +17,7 @@ Of what AWS says about an error only its code is passed on: its messages name ac
 
 from __future__ import annotations
 
+import os
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
@@ -54,6 +55,7 @@ class _NoTimeLeft(Exception):
 
 _CALL: ContextVar[_Call | None] = ContextVar("aws_call", default=None)
 _CLIENTS: dict[tuple[Any, ...], Any] = {}
+_SESSION: list[Any] = []  # one at most
 _MAKING = Lock()  # sessions are not thread-safe while a client is made; clients are
 
 
@@ -64,7 +66,8 @@ def client(service: str, settings: AwsSettings) -> Any:
         ProviderError: "not-configured" without a region or with an endpoint that is no URL, "credentials" without
             credentials. Neither is remembered: the next call looks again.
     """
-    key = (service, settings.region, settings.endpoint, settings.timeout, settings.attempts)
+    endpoint = settings.endpoint or os.environ.get("AWS_ENDPOINT_URL")
+    key = (service, settings.region, endpoint, settings.timeout, settings.attempts)
     found = _CLIENTS.get(key)
     if found is None:
         with _MAKING:
@@ -111,7 +114,6 @@ def attempts(response: dict[str, Any]) -> int:
 
 
 def _make(service: str, settings: AwsSettings) -> Any:
-    import boto3
     from botocore.config import Config
 
     config = Config(
@@ -121,16 +123,27 @@ def _make(service: str, settings: AwsSettings) -> Any:
         max_pool_connections=CONNECTIONS,
     )
     try:
-        session = boto3.Session(region_name=settings.region)
-        if session.get_credentials() is None:  # a client made without any would never look again
-            raise ProviderError(f"no AWS credentials for {service}: {HINTS['credentials']}", "credentials", 0)
-        made = session.client(service, endpoint_url=settings.endpoint, config=config)
+        session = _session()
+        region = settings.region or session.region_name or os.environ.get("AWS_REGION")  # botocore ignores the last
+        made = session.client(service, region_name=region, endpoint_url=settings.endpoint, config=config)
     except ProviderError:
         raise
     except Exception as error:
         _fail(error, f"the client of {service}", 0)
     _bound(made, settings.attempts)
     return made
+
+
+def _session() -> Any:
+    """The session of all clients: they share its credentials, and it has read botocore's descriptions once."""
+    import boto3
+
+    if not _SESSION:
+        session = boto3.Session()
+        if session.get_credentials() is None:  # a client made without any would never look again
+            raise ProviderError(f"no AWS credentials: {HINTS['credentials']}", code="credentials", attempts=0)
+        _SESSION.append(session)
+    return _SESSION[0]
 
 
 def _bound(client: Any, most: int) -> None:

@@ -5,6 +5,7 @@
         aws.taxonomy = "6.1"                      the moderation labels' version; "7.0" unless a test says otherwise
         aws.answers["DetectFaces"] = {…}          said instead of asking a local model, which takes a second to load
         aws.endpoint("score", lambda items: […])  a SageMaker endpoint
+        aws.errors[400] = "ThrottlingException"   the name of the error that a Status(400) is
 
 ``calls`` has an entry for each request: ``operation`` (AWS's name of it, for S3 those that are used here), for S3 the
 path, for Rekognition the bytes' number or the S3 object, for SageMaker the endpoint. moto keeps its objects by process,
@@ -31,7 +32,12 @@ from tests.emulators.server import Emulator, Reply, Request, Route, _Handler
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
-ERRORS = {401: "ExpiredTokenException", 403: "AccessDeniedException", 429: "ThrottlingException"}
+ERRORS = {
+    400: "InvalidParameterException",
+    401: "ExpiredTokenException",
+    403: "AccessDeniedException",
+    429: "ThrottlingException",
+}
 # What is said with an error: a real cloud names the account and the caller, which must not get into a log.
 SAID = f"User: arn:aws:sts::{ACCOUNT}:assumed-role/artemis/i-0abc is not welcome"
 S3_OPERATIONS = {
@@ -52,6 +58,7 @@ class Aws(Emulator):
         super().__init__()
         self.taxonomy = taxonomy
         self.answers: dict[str, Any] = {}
+        self.errors = dict(ERRORS)
         self.endpoints: dict[str, Endpoint] = {}
         self._moto = DomainDispatcherApplication(create_backend_app)
 
@@ -95,7 +102,7 @@ class Aws(Emulator):
         local_models()
 
     def error(self, status: int) -> Any:
-        return {"__type": ERRORS.get(status, "InternalServerError"), "message": SAID}
+        return {"__type": self.errors.get(status, "InternalServerError"), "message": SAID}
 
     def routes(self) -> list[Route]:
         return []
