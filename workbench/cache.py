@@ -14,7 +14,7 @@ from pathlib import Path
 from workbench.files import digest, write
 from workbench.project import Project
 
-SOURCES = ("workbench/**/*.py", "chalicelib/*.py", "chalicelib/providers/__init__.py")
+SOURCES = ("workbench/**/*.py", "chalicelib/*.py", "chalicelib/calling/*.py", "chalicelib/providers/*.py")
 
 
 class Cache:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from chalicelib import bootstrap
+from chalicelib.calling.router import Observer
 from chalicelib.calling.routing import Routing
 from chalicelib.intake import seal
 from chalicelib.parameters import PARAMETERS, Parameters
@@ -82,9 +83,18 @@ def _execute(request: BaseModel, namespace: dict[str, Any]) -> Ran:
     usecase = from_namespace("notebook", {**namespace, PARAMETERS: Parameters(parameters)}, LiveSource())
     intake = seal(request)
     stage = _stage(os.environ.get("ARTEMIS_STAGE", "local"))
-    engine = bootstrap.engine(Routing.of(stage, endpoints(os.environ)))
+    engine = bootstrap.engine(Routing.of(stage, endpoints(os.environ)), observe=_recorder())
     now = datetime.now(UTC)
     return Ran(usecase, intake, now, engine.run(usecase, intake, now, float(stage.get("deadline", 25))))
+
+
+def _recorder() -> Observer | None:
+    """Notes every answer of a model where `artemis record` runs this notebook."""
+    if "ARTEMIS_RECORD" not in os.environ:
+        return None
+    from workbench.recordings import recorder
+
+    return recorder()
 
 
 def _stage(name: str) -> dict[str, Any]:

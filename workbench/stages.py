@@ -47,9 +47,10 @@ def check(content: Any, use_cases: Collection[str]) -> list[str]:
     """Every problem of a stage file's content but those of parameters' values."""
     from chalicelib.providers import PROVIDERS
     from chalicelib.settings import check_stage
+    from workbench import provider_settings
 
     try:
-        return check_stage(content, use_cases, PROVIDERS)
+        return check_stage(content, use_cases, PROVIDERS) or provider_settings.check(content)
     except Exception as error:  # one bad file must not keep the notebooks from being built
         return [f"it cannot be checked: {type(error).__name__}: {error}"]
 
