@@ -20,7 +20,7 @@ from chalicelib.objects import Beginning, ObjectError, S3Object
 
 CONNECT, READ = 2.0, 5.0  # seconds that one attempt waits
 ATTEMPTS = 2
-CHUNK = 256 * 1024  # bytes
+CHUNK = 64 * 1024  # bytes
 CONNECTIONS = 32  # kept open; more requests than that at once open their own
 
 # Error codes of S3 -> reason, where the HTTP status does not tell. Source: S3's "Error responses".

@@ -19,7 +19,7 @@ from chalicelib.objects import ObjectError
 from chalicelib.photo import Photo, PhotoPolicy
 from chalicelib.remote import BEGINNING, PhotoError, collect
 from tests.emulators.faults import Delay, Refuse, Reset, Status
-from tests.emulators.s3 import S3
+from tests.emulators.s3 import S3, started
 
 JPEG = LARGE["a turned JPEG"]
 OTHER = LARGE["a progressive JPEG"]
@@ -33,17 +33,21 @@ class Request(BaseModel):
     note: str = ""
 
 
+@pytest.fixture(scope="module")
+def aws() -> Iterator[S3]:
+    with started() as s3:
+        yield s3
+
+
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
-    with S3() as started:
-        for name, value in started.environment().items():
-            monkeypatch.setenv(name, value)
-        yield started
+def s3(aws: S3) -> S3:
+    aws.clear()
+    return aws
 
 
 @pytest.fixture
 def policy(s3: S3) -> PhotoPolicy:
-    return PhotoPolicy(buckets=("member-photos",), objects=s3.buckets())
+    return PhotoPolicy(buckets=("member-photos",), objects=s3.objects)
 
 
 def take(policy: PhotoPolicy, uri: str = URI) -> Photo:
@@ -191,6 +195,7 @@ def test_what_ends_in_the_middle_is_taken_up_there(s3: S3, policy: PhotoPolicy) 
     s3.faults.then(Reset())
     assert photo.read() == JPEG
     assert photo.sha256() == hashlib.sha256(JPEG).hexdigest()
+    assert asked(s3) == ["GetObject"] * 3
 
 
 @pytest.mark.parametrize(
@@ -241,6 +246,12 @@ def test_a_store_that_fails_is_no_mistake_of_the_request(s3: S3, policy: PhotoPo
     s3.faults.always(Status(500))
     with pytest.raises(Unavailable):
         intake.read(Request, json.dumps({"photo": {"s3": URI}, "note": 5}), policy)
+
+
+def test_what_is_left_of_an_object_can_be_asked_for(s3: S3, policy: PhotoPolicy) -> None:
+    s3.put("member-photos", KEY, JPEG)
+    found = take(policy).s3
+    assert b"".join(policy.objects.stream(found, 100_000, policy.until)) == JPEG[100_000:]
 
 
 def test_more_than_was_announced_is_not_taken_in() -> None:
