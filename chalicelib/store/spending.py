@@ -41,7 +41,7 @@ def open_reader(url: str) -> Engine:
     """
     path = _sqlite_file(url)
     engine = open_engine(url) if path is None else _reading(path)
-    shown = engine.url.render_as_string(hide_password=True) if path is None else path
+    shown = path or engine.url.set(query={}).render_as_string()  # without its password, wherever it stands
     try:
         holds = inspect(engine).has_table(decisions.name)
     except SQLAlchemyError as error:

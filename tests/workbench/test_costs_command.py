@@ -225,12 +225,14 @@ def test_the_environment_and_the_option_name_the_database(
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all " * 100])
-def test_a_file_that_holds_no_decisions_is_refused_and_left_alone(content: bytes, project: Any) -> None:
+def test_a_file_that_holds_no_decisions_is_refused_and_left_alone(
+    content: bytes, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
     path = project.file("other.db", content)
-    done = project.artemis("costs", "--database", "sqlite:///other.db")
-    assert done.returncode == 2
-    assert str(path) in done.stderr
-    assert "Traceback" not in done.stderr
+    done = run("--database", "sqlite:///other.db")
+    assert done.exit_code == 2
+    assert str(path) in done.output
     assert path.read_bytes() == content
 
 
@@ -242,6 +244,14 @@ def test_what_is_no_database_url_is_refused_without_a_secret(
     done = run("--database", url)
     assert done.exit_code == 2
     assert "cannot be used" in done.output
+    assert "s3cret" not in done.output
+
+
+def test_a_database_that_is_refused_is_named_without_its_secrets(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.root)
+    done = run("--database", "sqlite:///file:nowhere.db?mode=ro&uri=true&password=s3cret")
+    assert done.exit_code == 2
+    assert "nowhere.db cannot be read" in done.output
     assert "s3cret" not in done.output
 
 
