@@ -18,6 +18,7 @@ FORMAT = 1
 class Manifest:
     """``use_cases``: name -> entry; ``stages``: name -> stage file's content; ``folder``: the modules'.
 
+    ``pricing``: provider -> operation -> price; empty where there is no price list.
     ``frozen``: name -> contract -> entry of a contract that is served beside the notebook's own. Its
     entry holds the parameters of each stage as they were when it was frozen, under ``overrides``.
     """
@@ -26,6 +27,7 @@ class Manifest:
     stages: dict[str, dict[str, Any]]
     folder: Path = GENERATED
     frozen: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
+    pricing: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path = GENERATED) -> Manifest:
@@ -40,7 +42,7 @@ class Manifest:
             raise SettingsError(["the manifest is of another version of Artemis: run `artemis build`"])
         frozen = content.get("frozen", {})
         kept = {name: {int(contract): entry for contract, entry in of.items()} for name, of in frozen.items()}
-        return cls(content["use_cases"], content["stages"], folder, kept)
+        return cls(content["use_cases"], content["stages"], folder, kept, content.get("pricing", {}))
 
     @property
     def names(self) -> list[str]:

@@ -110,7 +110,8 @@ class Service:
         if not with_trace:
             return envelope(self._discreet(row))
         version = self._version(row["use_case"], row["version"])
-        traced = trace.build(row, self.store().results(decision_id), version, self.settings.stage == LOCAL)
+        results, prices = self.store().results(decision_id), self.manifest.pricing
+        traced = trace.build(row, results, version, self.settings.stage == LOCAL, prices)
         return envelope(self._discreet(row), trace=traced)
 
     def _discreet(self, row: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from chalicelib import intake
+from chalicelib import costs, intake
 from chalicelib.facts import NotRecordable, printable
 from chalicelib.failures import describe_error
 from chalicelib.graph import Step
@@ -21,11 +21,16 @@ from chalicelib.usecase import UseCase
 
 
 def build(
-    row: dict[str, Any], results: list[dict[str, Any]], usecase: UseCase | None, messages: bool
+    row: dict[str, Any],
+    results: list[dict[str, Any]],
+    usecase: UseCase | None,
+    messages: bool,
+    prices: costs.Prices | None = None,
 ) -> dict[str, Any]:
     """The trace of a stored decision.
 
-    ``usecase`` is the version that decided, or None; ``messages``: show what exceptions said.
+    ``usecase`` is the version that decided, or None; ``messages``: show what exceptions said; ``prices``: the price
+    list, without which there is no estimate of what its calls cost.
     """
     facts = {result["task"]: result for result in results}
     timings = json.loads(row["timings"])
@@ -38,6 +43,9 @@ def build(
         "logic": _logic(row, steps) if usecase is not None else "another version is loaded",
         "steps": steps,
     }
+    if prices:
+        calls = [call for step in steps for call in step.get("calls", ())]
+        trace["cost"] = costs.of_calls(calls, prices).as_dict()
     if usecase is not None:
         trace["parameters"] = usecase.parameters
     for step in steps:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench import edited, stages
+from workbench import edited, pricing, stages
 from workbench import manifest as manifests
 from workbench.cache import Cache
 from workbench.contract import frozen
@@ -28,6 +28,7 @@ from workbench.problems import Problem
 from workbench.project import Project, requirements
 from workbench.stage_places import placed
 
+PRICES = "price list"
 EDITED = "edited by hand"  # of a module: not overwritten
 
 
@@ -84,6 +85,7 @@ class _Build:
         self.entries: dict[str, dict[str, Any]] = {}
         self.stages: dict[str, Any] = {}
         self.frozen: dict[str, Any] = {}
+        self.pricing: dict[str, Any] = {}
         self.bad_stages: set[str] = set()
         self.orphans: list[Path] = []
         self.manifest = b""
@@ -96,6 +98,7 @@ class _Build:
         for name in found.held:
             self._keep(name)
         self._read_stages(found.names)
+        self._read_pricing()
         for made in make_all(self._changed(found), processes):
             self._take(made)
         self.stages |= {name: self.old.stages.get(name, {}) for name in self.bad_stages}
@@ -162,6 +165,21 @@ class _Build:
             self._problem(self.project.relative(path), "stage-file", problem, "see docs/operations.md")
         if problems:
             self._keep_stage(path.stem)
+
+    def _read_pricing(self) -> None:
+        """The price list; one with problems stays as it was last built."""
+        path = pricing.path_of(self.project)
+        is_fresh = self.cache.fresh(PRICES, digest(path.read_bytes() if path.is_file() else b""))
+        if is_fresh and not self.anew:
+            self.pricing = self.old.pricing
+            return
+        self.pricing, problems = pricing.read(self.project)
+        self.report.problems += problems
+        if problems:
+            self.cache.forget(PRICES)
+            self.pricing = self.old.pricing
+        if problems or self.pricing != self.old.pricing:
+            self.report.changes[PRICES] = "not built" if problems else "built"
 
     def _keep_stage(self, name: str) -> None:
         """A stage file that will not do stays as it was last built: a service that runs goes on running."""
@@ -250,7 +268,7 @@ class _Build:
             self.report.changes.setdefault(name, "removed")
 
     def _render_manifest(self) -> None:
-        content = manifests.compose(self.stages, self.entries, self.frozen)
+        content = manifests.compose(self.stages, self.entries, self.frozen, self.pricing)
         if self.cache.is_of_manifest and not self.checking and self.old.holds(content):
             self.manifest = self.old.data
             return

@@ -24,9 +24,10 @@ class Last:
     use_cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     modules: frozenset[str] = frozenset()
     frozen: dict[str, Any] = field(default_factory=dict)
+    pricing: dict[str, Any] = field(default_factory=dict)
 
     def holds(self, content: dict[str, Any]) -> bool:
-        return bool(self.data) and content == compose(self.stages, self.use_cases, self.frozen)
+        return bool(self.data) and content == compose(self.stages, self.use_cases, self.frozen, self.pricing)
 
 
 def read(path: Path) -> Last:
@@ -42,13 +43,16 @@ def read(path: Path) -> Last:
         content = None
     if not isinstance(content, dict) or content.get("format") != FORMAT or not _is_whole(content):
         return Last(modules=modules)
-    return Last(data, content["stages"], content["use_cases"], modules, content.get("frozen") or {})
+    more = {name: content.get(name) or {} for name in ("frozen", "pricing")}
+    return Last(data, content["stages"], content["use_cases"], modules, **more)
 
 
-def compose(stages: dict[str, Any], use_cases: dict[str, Any], frozen: dict[str, Any]) -> dict[str, Any]:
-    """The content of a manifest. ``frozen``: name -> contract -> entry; left out where there is none."""
+def compose(
+    stages: dict[str, Any], use_cases: dict[str, Any], frozen: dict[str, Any], pricing: dict[str, Any]
+) -> dict[str, Any]:
+    """The content of a manifest. ``frozen``: name -> contract -> entry; what there is none of is left out."""
     content = {"format": FORMAT, "stages": stages, "use_cases": use_cases}
-    return content | ({"frozen": frozen} if frozen else {})
+    return content | {name: value for name, value in (("frozen", frozen), ("pricing", pricing)) if value}
 
 
 def render(content: dict[str, Any]) -> bytes:

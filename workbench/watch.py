@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workbench.pricing import path_of
 from workbench.project import Project
 
 if TYPE_CHECKING:
@@ -120,7 +121,9 @@ def _prepared() -> Iterator[None]:
 
 
 def _is_source(project: Project, path: Path) -> bool:
-    """Whether a file is a notebook or a stage file: no checkpoint, and nothing an editor keeps beside them."""
+    """Whether a file is a notebook, a stage file or the price list: nothing that an editor keeps beside them."""
+    if path == path_of(project):
+        return True
     kind = {project.notebooks: ".ipynb", project.stages: ".yaml"}.get(path.parent)
     return path.suffix == kind and not path.name.startswith(".")
 
