@@ -23,6 +23,7 @@ from chalicelib.questions import OF_PHOTOS, Question
 
 FOLDER = "usecases/recordings"
 HINT = 40  # characters
+FULL_NAME = re.compile(r"(?<![\w.-])[\w-]+\.(?=[\w-]+\.[\w-])")  # the project in project.dataset.table
 LITERAL = re.compile(r"'(?:[^']|'')*'?|\"(?:[^\"]|\"\")*\"?")  # BigQuery's texts stand in either quotes
 
 
@@ -95,6 +96,6 @@ def hint(question: Question, item: Any) -> str:
     if question.capability == "embedding":
         return f"a text of {len(item)} characters"
     if question.capability == "query":
-        words = " ".join(LITERAL.sub("'…'", item[0]).split())
+        words = " ".join(FULL_NAME.sub("", LITERAL.sub("'…'", item[0])).split())
         return words if len(words) <= HINT else words[: HINT - 1] + "…"
     return question.model

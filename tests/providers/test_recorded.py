@@ -219,6 +219,13 @@ def test_texts_in_sql_are_left_out_of_the_hint(sql):
     assert recordings(question, [[]], SOURCE)[0].asked == "SELECT '…'"
 
 
+@pytest.mark.parametrize("table", ["`my-firm-123.people.all`", "my-firm-123.people.all"])
+def test_the_project_of_a_table_is_left_out_of_the_hint(table):
+    question = Question("query", ((f"SELECT a.b FROM {table}", {}),))
+    assert "my-firm" not in recordings(question, [[]], SOURCE)[0].asked
+    assert "people.all" in recordings(question, [[]], SOURCE)[0].asked
+
+
 def test_a_result_is_written_without_its_source_which_the_line_names():
     question, (moderation,) = ANSWERS["moderation"]
     (line,) = recordings(question, [moderation.model_copy(update={"source": SOURCE})], SOURCE)

@@ -16,6 +16,7 @@ COMMANDS = {
     "diff": "workbench.commands.diff:diff",
     "validate": "workbench.commands.validate:validate",
     "test": "workbench.commands.test:test",
+    "record": "workbench.commands.record:record",
     "case": "workbench.commands.case:case",
     "contract": "workbench.commands.contract:contract",
     "clean": "workbench.commands.clean:clean",

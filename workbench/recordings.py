@@ -1,0 +1,42 @@
+"""What a notebook's models answer, noted while it runs, for `artemis record`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from chalicelib.questions import Question
+from chalicelib.recordings import Recording, read, recordings
+
+if TYPE_CHECKING:
+    from chalicelib.calling.router import Answered
+
+RECORD = "ARTEMIS_RECORD"  # the environment variable that names the file to note in
+_WRITING = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Notes every answer at the end of a file. An observer of ``chalicelib.calling.router``."""
+
+    path: Path
+
+    def __call__(self, question: Question, answered: Answered) -> None:
+        lines = [recording.line() for recording in recordings(question, answered.results, answered.source)]
+        data = "".join(f"{line}\n" for line in lines).encode()
+        with _WRITING, self.path.open("ab") as file:
+            file.write(data)
+
+
+def recorder(environment: Mapping[str, str]) -> Recorder | None:
+    """The recorder that an environment asks for; None where nothing is recorded."""
+    path = environment.get(RECORD)
+    return Recorder(Path(path)) if path else None
+
+
+def noted(path: Path) -> list[Recording]:
+    """What was noted in a file; nothing where no model was asked. Raises ValueError."""
+    return read(path.read_text("utf-8")) if path.exists() else []
