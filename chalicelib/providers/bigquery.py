@@ -125,8 +125,8 @@ class _Job:
         return self._all(page)
 
     def _started(self, sql: str, query_parameters: list[dict[str, Any]]) -> dict[str, Any]:
-        settings = self._settings
-        wait = self._wait()
+        self.talk.ready()
+        settings, wait = self._settings, self._wait()
         body = {
             "query": sql,
             "useLegacySql": False,

@@ -16,15 +16,15 @@ https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query.
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import isfinite
-from typing import Any, NoReturn
+from typing import Any
 
 from chalicelib.errors import ProviderError
+from chalicelib.providers.google_json import read
 
 Typed = tuple[dict[str, Any], dict[str, Any]]  # a QueryParameterType and a QueryParameterValue
 NULL: dict[str, Any] = {"value": None}
@@ -187,17 +187,9 @@ def _timestamp(microseconds: str) -> str:
     return (EPOCH + timedelta(microseconds=int(microseconds))).isoformat(timespec="microseconds")
 
 
-def _json(value: str) -> Any:
-    return json.loads(value, parse_constant=_refuse)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
 _READERS: dict[str, Callable[[str], Any]] = (
     dict.fromkeys(("INTEGER", "INT64"), int)
     | dict.fromkeys(("FLOAT", "FLOAT64", "NUMERIC", "BIGNUMERIC"), _float)
     | dict.fromkeys(("BOOLEAN", "BOOL"), _bool)
-    | {"TIMESTAMP": _timestamp, "JSON": _json}
+    | {"TIMESTAMP": _timestamp, "JSON": read}
 )

@@ -11,22 +11,23 @@ refused, redirects are not followed, and a token is renewed by one thread at a t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import inf
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.asking import Asking
 from chalicelib.errors import ProviderError
 from chalicelib.providers.google_errors import Failure, refusal, translated
+from chalicelib.providers.google_json import read_object, written
 from chalicelib.providers.google_settings import GoogleSettings
 
 if TYPE_CHECKING:
     from requests import Response
 
+T = TypeVar("T")
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 ANSWER_BYTES = 64 * 2**20  # BigQuery's pages are 10 MB at most; more is no answer of these APIs
 CONNECTIONS = 32  # kept open: as many as tasks run at once (chalicelib.workers)
@@ -81,8 +82,15 @@ class Talk:
         self.attempts = 0
 
     def left(self) -> float:
-        """Seconds that the next request may take."""
-        return min(self._rest.timeout, self._asking.left())
+        """Seconds that the next request may take. Raises ProviderError (timeout) when there are none."""
+        seconds = min(self._rest.timeout, self._asking.left())
+        if seconds <= 0:
+            raise Failure(f"no time left to ask {self._rest.service}", "timeout", attempts=self.attempts)
+        return seconds
+
+    def ready(self) -> None:
+        """Have a token: for who tells the server how long it may take, before the time is measured."""
+        self._persistently(lambda: self._rest.session(self.left()))
 
     def ask(
         self,
@@ -101,42 +109,29 @@ class Talk:
             part: it belongs to a request that is counted already: a further page, a question how far a job is.
         """
         self._uncounted = part
-        url, data = (base or self._rest.base) + path, self._encoded(body)
-        try:
-            with translated(self._rest.service):
-                return self._persistently(lambda: self._send(method, url, params, data))
-        except ProviderError as error:
-            error.attempts = self.attempts
-            raise
+        url = (base or self._rest.base) + path
+        return self._persistently(lambda: self._send(method, url, params, body))
 
-    def _persistently(self, send: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        from google.api_core.retry import retry_target
-
-        waits, failed, left = _Waits(), 0, self._asking.left()
+    def _persistently(self, act: Callable[[], T]) -> T:
+        waits, failed = _Waits(), 0
 
         def again(error: Exception) -> bool:
             nonlocal failed
             failed += 1
             return isinstance(error, Failure) and error.again and failed < self._rest.attempts
 
-        timeout = None if left == inf else left
-        answer: dict[str, Any] = retry_target(send, again, waits, timeout, on_error=waits.heed, exception_factory=_last)
-        return answer
-
-    def _encoded(self, body: Any) -> bytes | None:
-        if body is None:
-            return None
         try:
-            return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-        except (TypeError, ValueError):
-            raise ProviderError(
-                f"{self._rest.service}: what is asked cannot be said in JSON", code="refused", attempts=0
-            ) from None
+            with translated(self._rest.service):
+                return _retried(act, again, waits, self._asking.left())
+        except ProviderError as error:
+            error.attempts = self.attempts
+            raise
 
-    def _send(self, method: str, url: str, params: Mapping[str, str] | None, data: bytes | None) -> dict[str, Any]:
+    def _send(self, method: str, url: str, params: Mapping[str, str] | None, body: Any) -> dict[str, Any]:
+        from urllib3 import Timeout
+
         service, seconds = self._rest.service, self.left()
-        if seconds <= 0:
-            raise Failure(f"no time left to ask {service}", "timeout")
+        data = None if body is None else written(service, body)
         until = perf_counter() + seconds
         with translated(service):
             session, project = self._rest.session(seconds)
@@ -147,14 +142,14 @@ class Talk:
                 params=params,
                 data=data,
                 headers={"Content-Type": "application/json"},
-                timeout=max(0.001, until - perf_counter()),
+                timeout=Timeout(total=max(0.001, until - perf_counter())),
                 allow_redirects=False,
                 stream=True,
             ) as response:
                 answer = _read(service, response, until)
         if response.status_code != 200:
             raise refusal(service, response.status_code, response.headers, answer)
-        return _object(service, answer)
+        return read_object(service, answer)
 
     def _count(self) -> None:
         self.attempts += not self._uncounted
@@ -165,15 +160,25 @@ class _Waits(Iterator[float]):
     """Seconds to wait before each further attempt: growing and random, and at least what the answer asked for."""
 
     def __init__(self) -> None:
-        from google.api_core.retry import exponential_sleep_generator
-
-        self._usual, self._asked = exponential_sleep_generator(FIRST_WAIT, LONGEST_WAIT), 0.0
+        self._usual: Iterator[float] | None = None
+        self._asked = 0.0
 
     def heed(self, error: Exception) -> None:
         self._asked = error.wait if isinstance(error, Failure) else 0.0
 
     def __next__(self) -> float:
+        from google.api_core.retry import exponential_sleep_generator
+
+        self._usual = self._usual or exponential_sleep_generator(FIRST_WAIT, LONGEST_WAIT)
         return float(max(next(self._usual), self._asked))
+
+
+def _retried(act: Callable[[], T], again: Callable[[Exception], bool], waits: _Waits, left: float) -> T:
+    from google.api_core.retry import retry_target
+
+    timeout = None if left == inf else left
+    answer: T = retry_target(act, again, waits, timeout, on_error=waits.heed, exception_factory=_last)
+    return answer
 
 
 def _last(errors: list[Exception], *_: Any) -> tuple[Exception, None]:
@@ -225,17 +230,3 @@ def _read(service: str, response: Response, until: float) -> bytes:
         if perf_counter() > until:
             raise Failure(f"{service} did not finish its answer in time", "timeout", again=True)
     return b"".join(pieces)
-
-
-def _object(service: str, answer: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(answer, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        raise Failure(f"{service} answered something that is not JSON", "bad-answer") from None
-    if not isinstance(value, dict):
-        raise Failure(f"{service} answered JSON that is no object", "bad-answer")
-    return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)

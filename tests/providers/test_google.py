@@ -245,6 +245,18 @@ def test_a_platform_without_credentials_is_told_so(
     assert "no Google credentials" in str(error)
 
 
+def test_a_project_that_nobody_names_is_asked_for(
+    google: GoogleRest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    key = tmp_path / "service-account.json"
+    key.write_text(key.read_text("utf-8").replace('"project_id"', '"unknown"'), "utf-8")
+    assert failure(rest(google)).code == "not-configured"
+    assert ask(rest(google, project="named-here"))["predictions"] == [SECRET]
+    assert google.calls[-1]["project"] == "named-here"
+
+
 def test_logs_hold_neither_token_nor_content(google: GoogleRest, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     google.faults.then(Status(503))
