@@ -52,7 +52,7 @@ class Answer:
 
     Args:
         result: of the capability's type; for ``embedding`` and ``predict`` a list, one for each item asked for.
-        units: what is charged, in the unit of the price list: pictures, items, or bytes that a query read.
+        units: what is charged for: pictures, items, characters (vertex_ai's embeddings), bytes billed (bigquery).
         attempts: how often the provider was called for it, retries included.
         provider: who gave it first, where the provider only repeats what another once said; empty otherwise.
     """
@@ -92,7 +92,7 @@ class Call:
 
     @property
     def paid(self) -> bool:
-        """Whether the provider was asked: what it charges for a failed call is not known, and counted."""
+        """Whether the provider was asked. What it may have charged for that is for ``chalicelib.costs`` to say."""
         return self.reused_from is None and not self.shared and self.attempts > 0
 
     def as_dict(self) -> dict[str, Any]:

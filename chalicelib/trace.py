@@ -46,6 +46,8 @@ def build(
     if prices:
         calls = [call for step in steps for call in step.get("calls", ())]
         trace["cost"] = costs.of_calls(calls, prices).as_dict()
+        for call in calls:
+            call["cost"] = costs.of_call(call, prices).as_dict()
     if usecase is not None:
         trace["parameters"] = usecase.parameters
     for step in steps:

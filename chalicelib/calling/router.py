@@ -154,7 +154,7 @@ class Router:
             raise ProviderError(f"{name} has not answered an identical {question.name} in time", code="timeout")
         if flight.answer is None:
             return self._call(name, question, asking, ledger), True
-        call.model, call.version = flight.answer.model, flight.answer.version
+        call.model, call.version, call.units = flight.answer.model, flight.answer.version, flight.answer.units
         return replace(flight.answer, result=deepcopy(flight.answer.result)), False
 
     def _call(self, name: str, question: Question, asking: Asking, ledger: Ledger) -> Answer:

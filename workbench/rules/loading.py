@@ -116,6 +116,10 @@ elsewhere(
     Its file name is `[a-z][a-z0-9_]*.ipynb`. Of two notebooks that would make one module neither is built.
     """,
 )
+elsewhere(
+    "price-list",
+    "`usecases/pricing.yaml` names known providers and operations, each with `usd`, `per`, `source` and `date`.",
+)
 elsewhere("stage-file", "A stage file is YAML with known keys, known providers and use cases that there are.")
 elsewhere(
     "stage-parameters",
