@@ -48,6 +48,7 @@ CODES = {
     15: "server-error",  # DATA_LOSS
     16: "credentials",  # UNAUTHENTICATED
 }
+HINT = "; check the process's Application Default Credentials, and that their project has the Vision API enabled"
 # How gRPC begins the details of two failures that have a misleading status.
 NOT_PARSED = "Exception deserializing response"
 UNSIGNED = "Getting metadata from plugin failed"
@@ -125,7 +126,7 @@ class VisionClient:
 def failure(error: Exception, attempts: int) -> ProviderError:
     """The ProviderError for whatever the client library raised. Its text goes no further."""
     code, status = _code(error)
-    hint = "; give the process a service account (Application Default Credentials)" if code == "credentials" else ""
+    hint = HINT if code == "credentials" else ""
     return ProviderError(f"Vision failed: {status}{hint}", code=code, attempts=attempts)
 
 

@@ -169,6 +169,20 @@ def test_a_mistake_in_whoever_calls_leaves_nobody_waiting(photo: Photo) -> None:
     assert kinds == ["ProviderError", "ProviderError", "ValueError"]
 
 
+def test_a_photo_that_cannot_be_read_is_of_its_own_kind_to_everybody(photo: Photo) -> None:
+    class PhotoError(ProviderError):
+        pass
+
+    def send(photo: Photo, wanted: frozenset[str], until: float) -> str:
+        raise PhotoError("not there", code="refused", attempts=0)
+
+    batches = Batches(send, window=LONG / 1000)
+    until = perf_counter() + 20
+    one, two = at_once([partial(batches.ask, photo, want, until, 2) for want in ("faces", "labels")])
+    assert (type(one), one.code, one.attempts, str(one)) == (PhotoError, "refused", 0, "not there")
+    assert (type(two), two.code, two.attempts, str(two)) == (PhotoError, "refused", 0, "not there")
+
+
 def test_many_threads_and_photos_get_each_what_is_theirs() -> None:
     def send(photo: Photo, wanted: frozenset[str], until: float) -> tuple[str, frozenset[str]]:
         return photo.digest, wanted

@@ -1,4 +1,4 @@
-"""What the provider `google_vision` makes of what goes wrong: codes, attempts, deadlines; and what it keeps to itself."""
+"""What the provider `google_vision` makes of what goes wrong: codes, attempts, deadlines; and what it does not tell."""
 
 from __future__ import annotations
 
