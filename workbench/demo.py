@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -33,49 +35,50 @@ def demo(project: Project, seconds: int) -> int:
     """Run it; returns the exit code."""
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder:
-        service = _start(project, Path(folder))
-        timer = Timer(seconds, service.kill)  # a service that never says where it is
-        timer.start()
-        try:
-            url = _url(service)
+        environment = {**os.environ, "ARTEMIS_STAGE": "local"}
+        environment.pop("ARTEMIS_API_KEYS", None)
+        with starting(project.root, Path(folder) / "demo.db", environment) as service:
+            url = where(service, seconds)
             if url is None:
                 console.print("[red]the service did not start; see above[/]")
                 return 1
             console.print(f"The service answers at [bold]{url}[/], on SQLite and local models.\n")
             for photo, about in PHOTOS:
                 _decide(console, url, photo, about)
-        finally:
-            timer.cancel()
-            service.terminate()
-            service.wait(timeout=30)
     console.print("`make serve` leaves it running; its documentation is at /docs.")
     return 0
 
 
-def _start(project: Project, folder: Path) -> subprocess.Popen[str]:
-    environment = {
-        **os.environ,
-        "ARTEMIS_STAGE": "local",
-        "ARTEMIS_DATABASE_URL": f"sqlite:///{folder / 'demo.db'}",
-        "PYTHONUNBUFFERED": "1",
-    }
-    environment.pop("ARTEMIS_API_KEYS", None)
+@contextmanager
+def starting(root: Path, database: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """The service of a project in a process of its own, on a free port; it is stopped at the end."""
     command = [sys.executable, "-m", "workbench", "serve", "--port", "0"]
-    return subprocess.Popen(command, cwd=project.root, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    own = {**environment, "ARTEMIS_DATABASE_URL": f"sqlite:///{database}", "PYTHONUNBUFFERED": "1"}
+    service = subprocess.Popen(command, cwd=root, env=own, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    try:
+        yield service
+    finally:
+        service.terminate()
+        service.wait(timeout=30)
 
 
-def _url(service: subprocess.Popen[str]) -> str | None:
+def where(service: subprocess.Popen[str], seconds: int) -> str | None:
+    """The URL that a starting service says it answers at; None where it ends, or says nothing in that time."""
     assert service.stdout is not None
-    for line in service.stdout:
-        if found := re.search(r"answers at (http://\S+)", line):
-            return found[1]
+    timer = Timer(seconds, service.kill)
+    timer.start()
+    try:
+        for line in service.stdout:
+            if found := re.search(r"answers at (http://\S+)", line):
+                return found[1]
+    finally:
+        timer.cancel()
     return None
 
 
 def _decide(console: Console, url: str, photo: str, about: str) -> None:
     request = {"user_id": "u-1042", "photo": {"sample": photo}}
-    made = _call(f"{url}/v1/use-cases/{USE_CASE}/decisions", request)
-    stored = _call(f"{url}/v1/decisions/{made['id']}?include=trace")
+    stored = decided(url, request)
     decision = stored["decision"]
     outcome = decision["outcome"]
     head = Text.assemble(
@@ -105,8 +108,15 @@ def _steps(steps: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def decided(url: str, request: dict[str, Any], key: str = "") -> dict[str, Any]:
+    """The decision on a request, with its trace. Raises urllib.error.HTTPError where there is none."""
+    made = _call(f"{url}/v1/use-cases/{USE_CASE}/decisions", key, request)
+    return _call(f"{url}/v1/decisions/{made['id']}?include=trace", key)
+
+
+def _call(url: str, key: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})  # noqa: S310
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    request = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return dict(json.load(answer))
