@@ -31,8 +31,9 @@ from chalicelib.providers.google_settings import GoogleSettings
 SERVICE = "BigQuery"
 QUERIES = "/bigquery/v2/projects/{project}/queries"
 RESERVE = 0.3  # seconds at the end, at most a fifth of all, to cancel a job in
-SKIPPED = re.compile(  # what is no SQL code: comments, strings and quoted names
-    r"""\#[^\n]* | --[^\n]* | /\*.*?\*/ | '''(?:\\.|.)*?''' | \"{3}(?:\\.|.)*?\"{3}
+SKIPPED = re.compile(  # what is no code: comments (the first group), strings and quoted names
+    r"""(\#[^\n]* | --[^\n]* | /\*.*?\*/)
+      | '''(?:\\.|[^\\])*?''' | \"{3}(?:\\.|[^\\])*?\"{3}
       | '(?:\\.|[^'\\\n])*' | "(?:\\.|[^"\\\n])*" | `(?:\\.|[^`\\])*`""",
     re.VERBOSE | re.DOTALL,
 )
@@ -99,7 +100,7 @@ class BigQuery:
 
 def read_only(sql: str) -> None:
     """Raise ProviderError (refused) unless the text is one SELECT statement: by BigQuery's grammar that only reads."""
-    if READS.fullmatch(SKIPPED.sub(" x ", sql).removeprefix(" x ")) is None:
+    if READS.fullmatch(SKIPPED.sub(lambda found: " " if found[1] else " x ", sql)) is None:
         raise ProviderError(
             f"{SERVICE}: a query is one statement that begins with SELECT or WITH", code="refused", attempts=0
         )

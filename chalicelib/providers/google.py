@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.asking import Asking
 from chalicelib.errors import ProviderError
-from chalicelib.providers.google_errors import Failure, refusal, translated
+from chalicelib.providers.google_errors import RestError, refusal, translated
 from chalicelib.providers.google_json import read_object, written
 from chalicelib.providers.google_settings import GoogleSettings
 
@@ -53,13 +53,13 @@ class Rest:
         session = self._session
         if session is None or not session.credentials.valid:
             if not self._lock.acquire(timeout=seconds):
-                raise Failure(f"{self.service}: no token in time", "timeout")
+                raise RestError(f"{self.service}: no token in time", "timeout")
             try:
                 session = self._renewed(seconds)
             finally:
                 self._lock.release()
         if self._project is None:
-            raise Failure(
+            raise RestError(
                 f"{self.service}: neither the stage file nor the credentials name a project", "not-configured"
             )
         return session, self._project
@@ -85,7 +85,7 @@ class Talk:
         """Seconds that the next request may take. Raises ProviderError (timeout) when there are none."""
         seconds = min(self._rest.timeout, self._asking.left())
         if seconds <= 0:
-            raise Failure(f"no time left to ask {self._rest.service}", "timeout", attempts=self.attempts)
+            raise RestError(f"no time left to ask {self._rest.service}", "timeout", attempts=self.attempts)
         return seconds
 
     def ready(self) -> None:
@@ -118,7 +118,7 @@ class Talk:
         def again(error: Exception) -> bool:
             nonlocal failed
             failed += 1
-            return isinstance(error, Failure) and error.again and failed < self._rest.attempts
+            return isinstance(error, RestError) and error.again and failed < self._rest.attempts
 
         try:
             with translated(self._rest.service):
@@ -164,7 +164,7 @@ class _Waits(Iterator[float]):
         self._asked = 0.0
 
     def heed(self, error: Exception) -> None:
-        self._asked = error.wait if isinstance(error, Failure) else 0.0
+        self._asked = error.wait if isinstance(error, RestError) else 0.0
 
     def __next__(self) -> float:
         from google.api_core.retry import exponential_sleep_generator
@@ -226,7 +226,7 @@ def _read(service: str, response: Response, until: float) -> bytes:
         pieces.append(piece)
         size += len(piece)
         if size > ANSWER_BYTES:
-            raise Failure(f"{service} answered more than {ANSWER_BYTES} bytes", "bad-answer")
+            raise RestError(f"{service} answered more than {ANSWER_BYTES} bytes", "bad-answer")
         if perf_counter() > until:
-            raise Failure(f"{service} did not finish its answer in time", "timeout", again=True)
+            raise RestError(f"{service} did not finish its answer in time", "timeout", again=True)
     return b"".join(pieces)

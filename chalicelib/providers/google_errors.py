@@ -28,7 +28,7 @@ HINTS = {
 }
 
 
-class Failure(ProviderError):
+class RestError(ProviderError):
     """``again``: whether another attempt may help; ``wait``: after how many seconds at least."""
 
     def __init__(self, message: str, code: str, again: bool = False, wait: float = 0.0, attempts: int = 0) -> None:
@@ -36,13 +36,13 @@ class Failure(ProviderError):
         self.again, self.wait = again, wait
 
 
-def refusal(service: str, status: int, headers: Mapping[str, str], answer: bytes) -> Failure:
+def refusal(service: str, status: int, headers: Mapping[str, str], answer: bytes) -> RestError:
     """The failure that an answer with a status other than 200 is."""
     reason, place = _reason(answer)
     code, wait = _code(status, reason), _wait(headers)
     again = (status in AGAIN or reason in BUSY | PASSING) and wait <= PATIENCE
     said = " ".join(filter(None, (f"{service} answered {status}", f"({reason})" * bool(reason), place)))
-    return Failure("; ".join(filter(None, (said, HINTS.get(code, "")))), code, again, wait)
+    return RestError("; ".join(filter(None, (said, HINTS.get(code, "")))), code, again, wait)
 
 
 def _code(status: int, reason: str) -> str:
@@ -80,7 +80,7 @@ def _wait(headers: Mapping[str, str]) -> float:
 
 @contextmanager
 def translated(service: str) -> Iterator[None]:
-    """Raise what google-auth, requests and urllib3 raise as a :class:`Failure`."""
+    """Raise what google-auth, requests and urllib3 raise as a :class:`RestError`."""
     try:
         yield
     except ProviderError:
@@ -89,37 +89,37 @@ def translated(service: str) -> Iterator[None]:
         raise _failure(service, error) from None
 
 
-def _failure(service: str, error: Exception) -> Failure:
+def _failure(service: str, error: Exception) -> RestError:
     if isinstance(error, ImportError):
-        return Failure(f"{service}: {error.name} is not installed, see requirements.txt", "not-configured")
+        return RestError(f"{service}: {error.name} is not installed, see requirements.txt", "not-configured")
     known = _of_authentication(service, error) or _of_transport(service, error)
-    return known or Failure(f"{service}: the call failed ({type(error).__name__})", "failed")
+    return known or RestError(f"{service}: the call failed ({type(error).__name__})", "failed")
 
 
-def _of_authentication(service: str, error: Exception) -> Failure | None:
+def _of_authentication(service: str, error: Exception) -> RestError | None:
     from google.auth import exceptions
 
     if isinstance(error, exceptions.TransportError):
         if isinstance(error.args[-1], int):
-            return Failure(f"{service}: the token's server answered {error.args[-1]}", "server-error", again=True)
+            return RestError(f"{service}: the token's server answered {error.args[-1]}", "server-error", again=True)
         cause = error.__cause__
         failure = _of_transport(service, cause) if isinstance(cause, Exception) else None
-        return failure or Failure(f"{service}: the token's server does not answer", "unreachable", again=True)
+        return failure or RestError(f"{service}: the token's server does not answer", "unreachable", again=True)
     if isinstance(error, exceptions.DefaultCredentialsError):
-        return Failure(f"{service}: this platform has no Google credentials; {HINTS['credentials']}", "credentials")
+        return RestError(f"{service}: this platform has no Google credentials; {HINTS['credentials']}", "credentials")
     if isinstance(error, exceptions.GoogleAuthError):
-        return Failure(f"{service}: no token was given for the credentials; {HINTS['credentials']}", "credentials")
+        return RestError(f"{service}: no token was given for the credentials; {HINTS['credentials']}", "credentials")
     return None
 
 
-def _of_transport(service: str, error: Any) -> Failure | None:
+def _of_transport(service: str, error: Any) -> RestError | None:
     import requests.exceptions as http
     import urllib3.exceptions as pool
 
     if isinstance(error, (http.Timeout, pool.TimeoutError)):
-        return Failure(f"{service} did not answer in time", "timeout", again=True)
+        return RestError(f"{service} did not answer in time", "timeout", again=True)
     if isinstance(error, (http.ConnectionError, http.ChunkedEncodingError, pool.ProtocolError, ConnectionError)):
-        return Failure(f"{service} is not reachable", "unreachable", again=True)
+        return RestError(f"{service} is not reachable", "unreachable", again=True)
     if isinstance(error, (http.ContentDecodingError, pool.DecodeError)):
-        return Failure(f"{service} answered something that cannot be decoded", "bad-answer")
+        return RestError(f"{service} answered something that cannot be decoded", "bad-answer")
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from chalicelib.providers.google_errors import Failure
+from chalicelib.providers.google_errors import RestError
 
 
 def written(service: str, body: Any) -> bytes:
@@ -13,7 +13,7 @@ def written(service: str, body: Any) -> bytes:
     try:
         return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError):
-        raise Failure(f"{service}: what is asked cannot be said in JSON", "refused") from None
+        raise RestError(f"{service}: what is asked cannot be said in JSON", "refused") from None
 
 
 def read_object(service: str, answer: bytes) -> dict[str, Any]:
@@ -21,9 +21,9 @@ def read_object(service: str, answer: bytes) -> dict[str, Any]:
     try:
         value = read(answer)
     except (ValueError, RecursionError):
-        raise Failure(f"{service} answered something that is not JSON", "bad-answer") from None
+        raise RestError(f"{service} answered something that is not JSON", "bad-answer") from None
     if not isinstance(value, dict):
-        raise Failure(f"{service} answered JSON that is no object", "bad-answer")
+        raise RestError(f"{service} answered JSON that is no object", "bad-answer")
     return value
 
 

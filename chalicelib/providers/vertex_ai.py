@@ -106,7 +106,7 @@ def _instance(model: VertexModel, item: dict[str, Any]) -> Any:
     if model.columns is None:
         return item
     if set(item) != set(model.columns):
-        differing = ", ".join(sorted(set(item) ^ set(model.columns)))
+        differing = ", ".join(sorted(map(str, set(item) ^ set(model.columns))))
         raise ProviderError(f"{SERVICE}: features and columns differ: {differing}", code="refused", attempts=0)
     return [item[name] for name in model.columns]
 

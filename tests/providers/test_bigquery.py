@@ -149,6 +149,8 @@ def test_wrong_sql_is_refused_with_its_place_and_without_its_words(google: Googl
         "/* SELECT */ INSERT INTO `shop.orders` VALUES (9, 'x', 1)",
         "-- SELECT\nDROP TABLE `shop.orders`",
         "SELECT '''a\n''' ; DROP TABLE x",
+        "'a' SELECT 1",
+        "SELECT '''" + "\\\\" * 50 + "; DROP TABLE x",
         "EXPORT DATA OPTIONS (uri='gs://x') AS SELECT 1",
         "BEGIN SELECT 1; END",
         "selected",
@@ -164,7 +166,7 @@ def test_what_does_not_only_read_is_never_sent(google: GoogleRest, sql: str) -> 
     "sql",
     [
         "  select 1 AS one ;\n",
-        "-- why\nSELECT 1 AS one  -- ; DELETE",
+        "-- why\n# and\n/* how */ SELECT 1 AS one  -- ; DELETE",
         "/* ; */ WITH t AS (SELECT 1 AS one) SELECT one FROM t /* ; DROP */",
         "(SELECT 1 AS one)",
         "SELECT 1 AS one, ';' AS a, \"x;y\\\";\" AS b, '''it's; ''' AS c, `d;e` FROM (SELECT 2 AS `d;e`)",
