@@ -265,20 +265,30 @@ def test_an_answer_is_waited_for_no_longer_than_there_is_time(aws: Aws) -> None:
     assert perf_counter() - started < 20
 
 
+class Fading(Asking):
+    """Says each of these times as left, one after the other, and fails when it is asked once more."""
+
+    __slots__ = ("lefts",)
+
+    def __init__(self, *lefts: float) -> None:
+        super().__init__()
+        object.__setattr__(self, "lefts", list(lefts))
+
+    def left(self) -> float:
+        return self.lefts.pop(0)
+
+
 def test_a_request_that_would_go_out_after_the_deadline_is_not_sent(aws: Aws) -> None:
-    class Fading(Asking):
-        """Time runs out between the decision to retry and the retry."""
-
-        __slots__ = ("lefts",)
-
-        def left(self) -> float:
-            return self.lefts.pop(0)
-
-    fading = Fading()
-    object.__setattr__(fading, "lefts", [9.0, 9.0, 9.0, 0.0])  # at the call, the first request, the retry's decision
     aws.faults.always(Status(500))
+    fading = Fading(9, 9, 9, 0)  # at the call, at the first request, when a retry is decided on, when it is due
     error = failure(detect, rekognition(aws), fading)
     assert (error.code, error.attempts, len(aws.calls)) == ("timeout", 1, 1)
+
+
+def test_a_deadline_is_that_of_its_call_alone(aws: Aws) -> None:
+    asked = rekognition(aws)
+    detect(asked, Fading(9, 9))
+    assert asked.detect_faces(Image=IMAGE)["FaceDetails"] == []
 
 
 def test_calls_at_once_have_their_own_deadlines_and_counts(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
