@@ -61,7 +61,7 @@ def copy_runtime(project: Project, copy: Path) -> None:
     """The built project without its notebooks, with a stage for each provider."""
     (copy / "usecases").mkdir(parents=True)
     shutil.copy(project.root / "app.py", copy)
-    shutil.copytree(project.root / "chalicelib", copy / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(project.root / "chalicelib", copy / "chalicelib")  # with its bytecode, which stays valid
     path = copy / "chalicelib" / "usecases" / "manifest.json"
     manifest = json.loads(path.read_text("utf-8"))
     base = manifest["stages"].get("staging") or {}
