@@ -3,8 +3,9 @@
 ``model`` is the operation's name, ``version`` what Rekognition reports of its model; DetectFaces reports none.
 
 A photo in S3 is passed by reference, and Rekognition reads it with the caller's permissions: the bucket must lie in
-Rekognition's region. In a bucket that keeps no versions it sees what lies there by then. Other photos are sent along, 5 MB at most. JPEG and PNG are all that it takes; what else we accept
-is sent as JPEG, so a WebP by reference is read after all.
+Rekognition's region. In a bucket that keeps no versions it sees what lies there by then. Other photos are sent along,
+5 MB at most. JPEG and PNG are all that it takes; what else we accept is sent as JPEG, so a WebP by reference is read
+after all.
 
 Rekognition applies the EXIF orientation of a JPEG and gives boxes in the picture as it is displayed, which is our
 contract; it ignores the orientation that a PNG may carry, so such a PNG is sent upright (by reference it cannot be).

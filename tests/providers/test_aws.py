@@ -38,7 +38,7 @@ def aws(running: Aws) -> Aws:
 
 
 def rekognition(aws: Aws, **settings: Any) -> Any:
-    return client("rekognition", AwsSettings(endpoint=aws.url, **settings))
+    return client("rekognition", AwsSettings(**{"endpoint": aws.url, "timeout": 30, **settings}))
 
 
 def detect(client: Any) -> dict[str, Any]:
@@ -150,7 +150,7 @@ print(sorted({"boto3", "botocore", "urllib3", "requests"} & sys.modules.keys()))
 )
 def test_each_fault_has_its_code_and_its_message_says_nothing_of_the_account(aws: Aws, fault: Fault, code: str) -> None:
     aws.faults.always(fault)
-    timeout = 0.3 if isinstance(fault, Delay) else 5
+    timeout = 0.3 if isinstance(fault, Delay) else 30
     error = failure(detect, rekognition(aws, attempts=1, timeout=timeout))
     assert (error.code, error.attempts, len(aws.calls)) == (code, 1, 1)
     assert str(error).startswith("rekognition detect_faces: ")

@@ -33,7 +33,7 @@ def aws(running: Aws) -> Aws:
 
 
 def rekognition(aws: Aws, **settings: Any) -> Any:
-    return client("rekognition", AwsSettings(endpoint=aws.url, **settings))
+    return client("rekognition", AwsSettings(**{"endpoint": aws.url, "timeout": 30, **settings}))
 
 
 def detect(client: Any, asking: Asking | None = None) -> dict[str, Any]:

@@ -35,7 +35,8 @@ def aws(running: Aws) -> Aws:
 
 def provider(aws: Aws, settings: dict[str, Any] | None = None, **model: Any) -> SageMaker:
     """A provider with one model, "price", behind the endpoint "price-1"."""
-    return SageMaker({"endpoint": aws.url, **(settings or {}), "models": {"price": {"endpoint": "price-1", **model}}})
+    models = {"price": {"endpoint": "price-1", **model}}
+    return SageMaker({"endpoint": aws.url, "timeout": 30, **(settings or {}), "models": models})
 
 
 def linear(items: list[Any]) -> list[float]:
@@ -195,7 +196,7 @@ def test_a_model_without_the_columns_it_needs_is_no_setting(aws: Aws, model: dic
 def test_each_fault_has_its_code(aws: Aws, fault: Fault, code: str) -> None:
     aws.endpoint("price-1", linear)
     aws.faults.always(fault)
-    settings = {"attempts": 1, "timeout": 0.3 if isinstance(fault, Delay) else 5}
+    settings = {"attempts": 1, "timeout": 0.3 if isinstance(fault, Delay) else 30}
     error = failure(provider(aws, settings).predict, "price", FLATS)
     assert (error.code, error.attempts, len(aws.calls)) == (code, 1, 1)
     assert ACCOUNT not in str(error)
