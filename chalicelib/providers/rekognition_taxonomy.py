@@ -71,7 +71,7 @@ def scores(labels: Sequence[ModerationLabel], own: Mapping[str, str | None]) -> 
     Raises:
         UnknownLabel: with such a label, 0 for its category would be a lie.
     """
-    table = TABLE | {name.casefold(): frozenset({category} - {None}) for name, category in own.items()}
+    table = TABLE | {name.casefold(): frozenset({category} if category else ()) for name, category in own.items()}
     meanings = _told(labels, _meanings(labels, table))
     result = dict.fromkeys(NAMES, 0.0) | dict.fromkeys(filter(None, own.values()), 0.0)
     for label in labels:
