@@ -114,7 +114,7 @@ class Http:
             return kserve.read(tensors, content, len(features), asked, model.version)
 
         asked = model.model or name
-        url = self.settings.address(model) + kserve.infer_path(asked, model.version)
+        url = self.settings.address(model).rstrip("/") + kserve.infer_path(asked, model.version)
         target = Target(url, f"provider_settings.http.models.{name}", model.token_env)
         return self._ask(target, kserve.infer_body(tensors, features), asking, len(features), read)
 

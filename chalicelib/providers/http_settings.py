@@ -114,7 +114,7 @@ class HttpSettings(BaseModel, extra="forbid", hide_input_in_errors=True):
 
     def address(self, server: Server | Model) -> str:
         """Where a server is asked."""
-        return self.endpoint.rstrip("/") + urlsplit(server.url).path if self.endpoint else server.url.rstrip("/")
+        return self.endpoint.rstrip("/") + urlsplit(server.url).path if self.endpoint else server.url
 
 
 def _check(name: str, url: str, allow_http: bool) -> None:

@@ -113,6 +113,15 @@ def test_an_endpoint_takes_the_place_of_scheme_host_and_port(kserve: KServe) -> 
     assert len(asked.embedding(["a"]).result) == 1
 
 
+def test_a_slash_at_the_end_matters_to_a_plain_server_only(kserve: KServe) -> None:
+    for settings in ({}, {"endpoint": kserve.url + "/"}):
+        servers = {"plain": {"url": f"{kserve.url}/plain/models/linear/"}}
+        servers["v2"] = {"url": f"{kserve.url}/", "protocol": "kserve_v2", "model": "linear", "tensors": LINEAR}
+        asked = Http({"models": servers, **settings})
+        assert asked.predict("v2", [{"age": 1, "visits": 1}]).result[0].value == 3
+        assert failure(lambda asked=asked: asked.predict("plain", [{"age": 1}])).code == "refused"  # 404
+
+
 def test_a_token_comes_from_the_variable_that_the_settings_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with KServe(token=TOKEN) as kserve:
         asked = Http({"models": {"m": {"url": f"{kserve.url}/plain/models/linear", "token_env": "FRAUD_TOKEN"}}})
