@@ -31,6 +31,7 @@ from chalicelib.providers.google_settings import GoogleSettings
 SERVICE = "BigQuery"
 QUERIES = "/bigquery/v2/projects/{project}/queries"
 RESERVE = 0.3  # seconds at the end, at most a fifth of all, to cancel a job in
+MARGIN = 0.4  # seconds for the way to BigQuery and back
 SKIPPED = re.compile(  # what is no code: comments (the first group), strings and quoted names
     r"""(\#[^\n]* | --[^\n]* | /\*.*?\*/)
       | '''(?:\\.|[^\\])*?''' | \"{3}(?:\\.|[^\\])*?\"{3}
@@ -193,7 +194,8 @@ class _Job:
 
     def _wait(self) -> int:
         """Milliseconds that BigQuery may keep us waiting: less than we wait, so that it answers with the job's id."""
-        return max(1, int(self.talk.left() * 900))
+        left = self.talk.left()
+        return max(1, int(1000 * max(left / 2, left - MARGIN)))
 
     def _charged(self, page: dict[str, Any]) -> int:
         try:

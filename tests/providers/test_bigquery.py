@@ -8,13 +8,11 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from chalicelib.asking import UNREPORTED, Asking
 from chalicelib.errors import ProviderError
-from chalicelib.providers import bigquery_ml
 from chalicelib.providers.bigquery import BigQuery
-from tests.emulators.faults import Delay, Fault, Garbage, Refuse, Reset, Status, Version, WrongSchema
+from tests.emulators.faults import Delay, Fault, Garbage, Refuse, Reset, Status, WrongSchema
 from tests.emulators.google_rest import GoogleRest
 
 ORDERS = """
@@ -22,9 +20,6 @@ CREATE TABLE `shop.orders` (id INTEGER, member TEXT, total REAL);
 INSERT INTO `shop.orders` VALUES (1, '지우', 12.5), (2, '하린', 80.0), (3, '지우', 7.25), (4, NULL, 1.0);
 """
 ALL = "SELECT id FROM `shop.orders` ORDER BY id"
-COLUMNS = {"age": "INT64", "plan": "STRING", "spent": "FLOAT64"}
-MODELS = {"churn": {"model": "shop.churn", "columns": COLUMNS, "label": "churned"}}
-FEATURES = [{"age": age, "plan": plan, "spent": 10} for age, plan in ((20, "무료"), (61, None), (35, "'; DROP --"))]
 
 
 @pytest.fixture
@@ -33,18 +28,18 @@ def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleRe
         for name, value in running.environment(tmp_path).items():
             monkeypatch.setenv(name, value)
         running.bigquery.tables(ORDERS)
-        running.bigquery.train("shop.churn", _churn, modified=1_767_225_600_000)
         yield running
 
 
-def _churn(item: dict[str, Any]) -> dict[str, Any]:
-    leaves = 0.9 if item["age"] > 60 else 0.2
-    probabilities = [{"label": "yes", "prob": leaves}, {"label": "no", "prob": 1 - leaves}]
-    return {"predicted_churned": "yes" if leaves > 0.5 else "no", "predicted_churned_probs": probabilities}
-
-
 def bigquery(google: GoogleRest, **settings: Any) -> BigQuery:
-    return BigQuery({"endpoint": google.url, "location": "EU", "models": MODELS} | settings)
+    return BigQuery({"endpoint": google.url, "location": "EU"} | settings)
+
+
+def warm(google: GoogleRest, **settings: Any) -> BigQuery:
+    """One that has its token: what is measured next is not how long that takes on a busy machine."""
+    provider = bigquery(google, **settings)
+    provider.query(ALL, {})
+    return provider
 
 
 def within(seconds: float, use_case: str = "") -> Asking:
@@ -94,30 +89,31 @@ def test_a_result_of_more_rows_than_the_stage_allows_is_refused(google: GoogleRe
 
 
 def test_a_job_that_takes_long_is_asked_after_until_it_is_done(google: GoogleRest) -> None:
+    provider = warm(google)
     google.bigquery.seconds = 1.0
-    provider = bigquery(google)
-    provider._rest.timeout = 0.5  # so that one answer cannot wait for it
+    provider._rest.timeout = 0.6  # so that one answer cannot wait for it
     answer = provider.query(ALL, {}, within(20))
     assert (len(answer.result), answer.attempts) == (4, 1)
     assert google.count("query_results") >= 1 and google.count("cancel_job") == 0
 
 
 def test_a_job_that_is_not_done_in_time_is_cancelled(google: GoogleRest) -> None:
+    provider = warm(google)
     google.bigquery.seconds = 60
     started = perf_counter()
-    error = refused(bigquery(google), ALL, {}, asking=within(1))
+    error = refused(provider, ALL, {}, asking=within(1))
     assert (error.code, error.attempts) == ("timeout", 1)
     assert perf_counter() - started < 5
-    (job,) = google.bigquery.jobs.values()
-    assert job.cancelled
-    assert 0 < int(google.bigquery.asked[0]["jobTimeoutMs"]) < 3_000
+    assert [job.cancelled for job in google.bigquery.jobs.values()] == [False, True]  # the warm one's, and this
+    assert 0 < int(google.bigquery.asked[1]["jobTimeoutMs"]) < 3_000
 
 
 def test_the_providers_own_timeout_ends_a_query_for_which_nobody_waits(google: GoogleRest) -> None:
+    provider = warm(google, timeout=1)
     google.bigquery.seconds = 60
     started = perf_counter()
     with pytest.raises(ProviderError) as raised:
-        bigquery(google, timeout=0.6).query(ALL, {})
+        provider.query(ALL, {})
     assert raised.value.code == "timeout" and perf_counter() - started < 5
     assert google.count("cancel_job") == 1
 
@@ -196,8 +192,9 @@ FAULTS: list[tuple[Fault, str, int]] = [
 def test_each_fault_of_a_query_reaches_the_task_as_a_code(
     google: GoogleRest, fault: Fault, code: str, attempts: int
 ) -> None:
+    provider = warm(google, attempts=2)
     google.faults.always(fault)
-    error = refused(bigquery(google, attempts=2), ALL, {}, asking=within(0.4 if fault == Delay(20) else 20))
+    error = refused(provider, ALL, {}, asking=within(0.4 if fault == Delay(20) else 20))
     assert (error.code, error.attempts) == (code, attempts)
 
 
@@ -208,134 +205,3 @@ def test_a_limit_of_the_project_is_throttling_even_with_status_403(google: Googl
     google.error = lambda status: {"error": {"errors": [{"reason": "quotaExceeded"}]}}  # type: ignore[method-assign]
     google.faults.then(Status(403))
     assert refused(bigquery(google), ALL, {}).code == "throttled"
-
-
-def test_predictions_come_in_the_order_of_the_features(google: GoogleRest) -> None:
-    answer = bigquery(google).predict("churn", FEATURES)
-    assert [found.value for found in answer.result] == ["no", "yes", "no"]
-    assert answer.result[1].scores == {"yes": 0.9, "no": pytest.approx(0.1)}
-    assert (answer.model, answer.version) == ("shop.churn", "2026-01-01T00:00:00+00:00")
-    assert (answer.units, answer.attempts) == (1_048_576, 1)
-
-
-def test_features_travel_as_a_typed_parameter_and_never_in_the_sql(google: GoogleRest) -> None:
-    bigquery(google).predict("churn", FEATURES)
-    (asked,) = google.bigquery.asked
-    assert asked["query"] == (
-        "SELECT * FROM ML.PREDICT(MODEL `shop.churn`, "
-        "(SELECT `artemis_place`, `age`, `plan`, `spent` FROM UNNEST(@rows)))"
-    )
-    (rows,) = asked["queryParameters"]
-    types = {each["name"]: each["type"]["type"] for each in rows["parameterType"]["arrayType"]["structTypes"]}
-    assert types == {"artemis_place": "INT64"} | COLUMNS
-    last = rows["parameterValue"]["arrayValues"][2]["structValues"]
-    assert [last[name]["value"] for name in types] == ["2", "35", "'; DROP --", "10.0"]
-
-
-@pytest.mark.parametrize(("value", "expected"), [(41.5, 41.5), (3, 3.0), ("gold", "gold"), (True, "true")])
-def test_a_model_without_probabilities_predicts_a_number_or_a_class(
-    google: GoogleRest, value: Any, expected: Any
-) -> None:
-    google.bigquery.train("shop.churn", lambda item: {"predicted_churned": value}, modified=1)
-    (found,) = bigquery(google).predict("churn", FEATURES[:1]).result
-    assert (found.value, found.scores) == (expected, {})
-
-
-def test_classes_that_are_numbers_are_named_by_them(google: GoogleRest) -> None:
-    probabilities = [{"label": 1, "prob": 0.75}, {"label": 0, "prob": 0.25}]
-    predicted = {"predicted_churned": 1, "predicted_churned_probs": probabilities}
-    google.bigquery.train("shop.churn", lambda item: predicted, modified=1)
-    (found,) = bigquery(google).predict("churn", FEATURES[:1]).result
-    assert (found.value, found.scores) == ("1", {"1": 0.75, "0": 0.25})
-
-
-@pytest.mark.parametrize(
-    ("item", "message"),
-    [
-        ({"age": 1, "plan": "x"}, "spent"),
-        ({"age": 1, "plan": "x", "spent": 1, "more": 1}, "more"),
-        ({"age": 1.5, "plan": "x", "spent": 1}, "feature age is of type float, not INT64"),
-        ({"age": True, "plan": "x", "spent": 1}, "feature age is of type bool, not INT64"),
-        ({"age": 1, "plan": "x", "spent": float("inf")}, "feature spent is not a finite number"),
-    ],
-)
-def test_features_that_do_not_fit_the_columns_are_refused(
-    google: GoogleRest, item: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ProviderError, match=message) as raised:
-        bigquery(google).predict("churn", [item])
-    assert (raised.value.code, raised.value.attempts, google.calls) == ("refused", 0, [])
-
-
-@pytest.mark.parametrize(
-    "predicted",
-    [
-        {"predicted_other": "x"},
-        {"predicted_churned": None},
-        {"predicted_churned": "a", "predicted_churned_probs": [{}]},
-    ],
-)
-def test_a_prediction_of_another_form_is_a_bad_answer(google: GoogleRest, predicted: dict[str, Any]) -> None:
-    google.bigquery.train("shop.churn", lambda item: predicted, modified=1)
-    with pytest.raises(ProviderError) as raised:
-        bigquery(google).predict("churn", FEATURES)
-    assert (raised.value.code, raised.value.attempts) == ("bad-answer", 1)
-
-
-def test_a_models_version_is_looked_up_now_and_then(google: GoogleRest, monkeypatch: pytest.MonkeyPatch) -> None:
-    provider = bigquery(google)
-    first = provider.predict("churn", FEATURES[:1]).version
-    assert provider.predict("churn", FEATURES[:1]).version == first
-    assert google.count("get_model") == 1
-    later = bigquery_ml.monotonic() + bigquery_ml.VERSION_SECONDS
-    monkeypatch.setattr(bigquery_ml, "monotonic", lambda: later)
-    google.faults.then(Version("1767225660000"))
-    assert provider.predict("churn", FEATURES[:1]).version == "2026-01-01T00:01:00+00:00"
-
-
-def test_a_version_that_may_not_be_read_is_unreported_and_one_that_is_known_outlives_an_outage(
-    google: GoogleRest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    google.faults.then(Status(403))
-    assert bigquery(google).predict("churn", FEATURES[:1]).version == UNREPORTED
-    provider = bigquery(google, attempts=1)
-    known = provider.predict("churn", FEATURES[:1]).version
-    later = bigquery_ml.monotonic() + bigquery_ml.VERSION_SECONDS
-    monkeypatch.setattr(bigquery_ml, "monotonic", lambda: later)
-    google.faults.then(Status(503))
-    assert provider.predict("churn", FEATURES[:1]).version == known
-
-
-def test_an_unknown_model_is_not_configured_and_one_that_is_gone_refused(google: GoogleRest) -> None:
-    with pytest.raises(ProviderError, match=r"provider_settings\.bigquery\.models") as raised:
-        bigquery(google).predict("other", [{}])
-    assert (raised.value.code, raised.value.attempts) == ("not-configured", 0)
-    gone = {"gone": {"model": "shop.gone", "columns": COLUMNS, "label": "churned"}}
-    with pytest.raises(ProviderError) as raised:
-        bigquery(google, models=gone).predict("gone", FEATURES)
-    assert (raised.value.code, raised.value.attempts) == ("refused", 0)
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        {"model": "shop.churn`; DROP"},
-        {"model": "churn"},
-        {"columns": {"age`": "INT64"}},
-        {"columns": {"artemis_place": "INT64"}},
-        {"columns": {"age": "INT64) --"}},
-        {"columns": {}},
-        {"label": "a b"},
-    ],
-)
-def test_names_that_could_leave_their_quotes_are_refused_by_the_settings(model: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        BigQuery({"models": {"churn": MODELS["churn"] | model}})
-
-
-def test_a_model_of_another_project_is_asked_there_and_named_without_it(google: GoogleRest) -> None:
-    google.bigquery.train("ml.risk", lambda item: {"predicted_risk": 0.5}, modified=1)
-    models = {"risk": {"model": "other-project.ml.risk", "columns": {"age": "INT64"}, "label": "risk"}}
-    answer = bigquery(google, models=models).predict("risk", [{"age": 1}])
-    assert (answer.model, answer.result[0].value) == ("ml.risk", 0.5)
-    assert [call["project"] for call in google.calls if "project" in call] == ["other-project", "artemis-emulated"]

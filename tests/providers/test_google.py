@@ -123,8 +123,11 @@ def test_many_requests_need_few_connections(google: GoogleRest) -> None:
 def test_each_fault_has_its_code_and_is_tried_again_only_where_that_may_help(
     google: GoogleRest, fault: Fault, code: str, attempts: int
 ) -> None:
+    api = rest(google, attempts=2)
+    ask(api)  # it has its token
+    api.timeout = 0.3 if fault == Delay(20) else 5
     google.faults.always(fault)
-    error = failure(rest(google, timeout=0.3 if fault == Delay(20) else 5, attempts=2))
+    error = failure(api)
     assert (error.code, error.attempts) == (code, attempts)
 
 
