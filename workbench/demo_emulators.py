@@ -53,7 +53,7 @@ def demo(project: Project, seconds: int) -> int:
     for photo in differing:
         console.print(f"[red]{photo}: not the same decision by every provider, or a degraded one[/]")
     if not differing:
-        console.print("Every provider comes to the same decisions: which one answers is a line of the stage file.")
+        console.print("All decide the same: which provider answers is a line of the stage file.")
     return 1 if differing else 0
 
 

@@ -36,8 +36,8 @@ class Trial:
         lines = [
             f"Stage {self.stage} on emulated clouds: no real account is used, whichever this shell has.",
             *(f"  {line}" for line in self.about),
-            f"  decisions  {database if database == DATABASE else 'in the database of ARTEMIS_DATABASE_URL'}",
-            *([f"  API key    {self.key} (for this run)"] if self.key else []),
+            f"  store   {database if database == DATABASE else 'the database of ARTEMIS_DATABASE_URL'}",
+            *([f"  key     {self.key}, for this run"] if self.key else []),
         ]
         keyed = "ARTEMIS_API_KEYS" in self.environment
         request = first_request(project, self.stage, url, (self.key or "…") if keyed else None)

@@ -21,9 +21,9 @@ from tests.emulators.vision import VisionEmulator
 BUCKET = "member-photos"
 SAMPLES = Path(__file__).resolve().parents[2] / "usecases" / "samples"
 ABOUT = [
-    f"AWS: Rekognition by the local models, SageMaker, and S3 with usecases/samples in the bucket {BUCKET}",
-    "Google: Vision by the local models, Vertex AI and BigQuery",
-    "HTTP: a model server with the models linear and logistic",
+    f"AWS     Rekognition (local models), SageMaker, S3 ({BUCKET}: the samples)",
+    "Google  Vision (local models), Vertex AI, BigQuery",
+    "HTTP    a model server with the models linear and logistic",
 ]
 
 

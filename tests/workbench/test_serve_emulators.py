@@ -41,7 +41,7 @@ def test_it_serves_staging_and_the_request_that_it_shows_is_decided(tmp_path: Pa
         server.send_signal(signal.SIGTERM)
         server.wait(30)
     assert answer["decision"]["outcome"] == "approve" and answer["degraded"] == [], answer
-    assert "no real account is used" in shown and "in the database of ARTEMIS_DATABASE_URL" in shown
+    assert "no real account is used" in shown and "the database of ARTEMIS_DATABASE_URL" in shown
 
 
 def _until_the_request(server: subprocess.Popen[str]) -> Iterator[str]:
