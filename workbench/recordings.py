@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -31,9 +31,9 @@ class Recorder:
             file.write(data)
 
 
-def recorder(environment: Mapping[str, str]) -> Recorder | None:
-    """The recorder that an environment asks for; None where nothing is recorded."""
-    path = environment.get(RECORD)
+def recorder() -> Recorder | None:
+    """The recorder that this process's environment asks for; None where nothing is recorded."""
+    path = os.environ.get(RECORD)
     return Recorder(Path(path)) if path else None
 
 

@@ -8,6 +8,7 @@ build loads the module, and documented in ``loading``. Importing this package fi
 from __future__ import annotations
 
 from workbench.rules import (  # noqa: F401  in the order of docs/rules.md
+    capability,
     closure,
     contract,
     effects,

@@ -1,0 +1,124 @@
+"""The rule of capabilities: what tasks ask of `models`.
+
+What a task asks is read from its code: attributes of its argument `models`, also where that is called by another
+name, and in the functions that it is passed to.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from workbench.bindings import Function
+from workbench.draft import Draft
+from workbench.problems import Problem
+from workbench.rules.catalogue import rule
+from workbench.rules.contract import is_task
+from workbench.rules.places import at_node
+from workbench.rules.reach import arguments
+from workbench.scopes import DEEP, Code, Scope, Unit
+from workbench.scoping import code
+
+MODELS = "models"
+Passed = tuple[Function, str, tuple[str, ...]]  # to which function, as which argument, by which path
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An attribute taken of `models`. ``path``: the task, then the functions that it came through."""
+
+    name: str
+    node: ast.expr
+    path: tuple[str, ...]
+
+
+@rule("capability", whole=True, optional=True)
+def capability(draft: Draft) -> Iterator[Problem]:
+    """What a task asks of `models` is a capability: moderation, faces, text, labels, embedding, predict or query.
+
+    There is nothing else to ask for: the task would fail in every decision. Functions that a task passes `models`
+    to are looked at, too.
+
+    Bad:
+        @task(timeout=5)
+        def faces(photo: Photo, models) -> list[Face]:
+            return models.face(photo)
+
+    Good:
+        @task(timeout=5)
+        def faces(photo: Photo, models) -> list[Face]:
+            return models.faces(photo)
+    """
+    found = draft.once(asked)
+    if not found:
+        return
+    from chalicelib.models import CAPABILITIES, Models
+
+    known = {*CAPABILITIES, *(name for name in dir(Models) if not name.startswith("_"))}
+    for one in found:
+        if one.name not in known:
+            close = difflib.get_close_matches(one.name.lower(), CAPABILITIES, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(CAPABILITIES)}"
+            message = f"{_who(one)} asks models for {one.name!r}, which is no capability"
+            yield at_node(draft, "capability", message, hint, one.node)
+
+
+def _who(one: Asked) -> str:
+    task, *through = one.path
+    return f"task {task!r}" + (f" through {' -> '.join(map(repr, through))}" if through else "")
+
+
+def asked(draft: Draft) -> list[Asked]:
+    """All that tasks ask of `models`, in reading order. Ask for it by ``draft.once(asked)``."""
+    tasks = {name: node for name, (_, node) in draft.functions.items() if is_task(node)}
+    starts = [(name, node) for name, node in tasks.items() if any(a.arg == MODELS for a in arguments(node))]
+    if not starts:
+        return []
+    walked, found = draft.once(code), list[Asked]()
+    waiting: list[Passed] = [(node, MODELS, (name,)) for name, node in starts]
+    seen: set[tuple[Function, str]] = set()
+    for node, argument, path in waiting:  # grows as it is walked
+        if (node, argument) not in seen:
+            seen.add((node, argument))
+            unit = walked.units[node]
+            found += _attributes(unit, argument, path)
+            waiting += _passed(draft, walked, unit, argument, path)
+    return sorted(found, key=lambda one: (one.node.lineno, one.node.col_offset))
+
+
+def _attributes(unit: Unit, argument: str, path: tuple[str, ...]) -> Iterator[Asked]:
+    for mention in unit.mentions:
+        if mention.parts and _is_argument(mention.root, mention.scope, unit.statement, argument):
+            name = mention.parts[0]
+            yield Asked(name, mention.node, path)
+
+
+def _passed(draft: Draft, walked: Code, unit: Unit, argument: str, path: tuple[str, ...]) -> Iterator[Passed]:
+    """The exported functions that are called with it."""
+    for call, scope in unit.nodes:
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            continue
+        name = call.func.id
+        if name not in draft.functions or not walked.is_global(name, scope):
+            continue
+        function = draft.functions[name][1]
+        takes = [one.arg for one in arguments(function)]
+        given = [*zip(takes, call.args, strict=False), *((one.arg, one.value) for one in call.keywords)]
+        for taken, value in given:
+            if taken in takes and _is_argument(value, scope, unit.statement, argument):
+                yield function, taken, (*path, name)
+
+
+def _is_argument(node: ast.expr, scope: Scope, function: ast.stmt, argument: str, depth: int = 0) -> bool:
+    """Whether a name is the function's argument, or surely stands for it."""
+    holder = scope.find(node.id) if isinstance(node, ast.Name) else None
+    if holder is None or not isinstance(node, ast.Name) or depth > DEEP:
+        return False
+    values = holder.names[node.id]
+    if holder.node is function and node.id == argument:
+        return all(how in ("annotated", "other", "default") for how, _ in values)  # else it may be something else now
+    if len(values) != 1 or values[0][0] != "is":
+        return False
+    return _is_argument(values[0][1], holder, function, argument, depth + 1)
