@@ -20,6 +20,7 @@ from chalicelib.objects import Beginning, ObjectError, S3Object
 
 CONNECT, READ = 2.0, 5.0  # seconds that one attempt waits
 ATTEMPTS = 2
+MOST = 10  # requests of one call, with those by which botocore looks for a bucket's region: it can go on for ever
 CHUNK = 64 * 1024  # bytes
 CONNECTIONS = 32  # kept open; more requests than that at once open their own
 
@@ -124,7 +125,7 @@ class Buckets:
     @contextmanager
     def _asking(self, until: float) -> Iterator[None]:
         """S3 is asked within: whatever goes wrong becomes an ObjectError."""
-        self._now.until = until
+        self._now.until, self._now.sent = until, 0
         try:
             if perf_counter() >= until:
                 raise TimeoutError
@@ -147,6 +148,9 @@ class Buckets:
         left = self._now.until - perf_counter()
         if left <= 0:
             raise TimeoutError
+        self._now.sent += 1
+        if self._now.sent > MOST:
+            raise ObjectError("not-configured", "one redirect after the other")
         request.context["read_timeout"] = min(READ, left)
 
 

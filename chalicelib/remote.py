@@ -45,7 +45,10 @@ URI = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
 
 
 class PhotoError(ProviderError):
-    """A task's photo cannot be read or decoded: no fault of the provider that wanted it."""
+    """A task's photo cannot be read or decoded: no fault of the provider that wanted it, which was not called."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message, code=code, attempts=0)
 
 
 class Content(NamedTuple):

@@ -218,7 +218,7 @@ def test_a_download_that_fails_is_the_tasks_error_and_is_tried_again_by_the_next
     s3.faults.always(fault)
     with pytest.raises(PhotoError) as failed:
         photo.read()
-    assert failed.value.code == code
+    assert (failed.value.code, failed.value.attempts) == (code, 0)
     assert "arn:" not in str(failed.value)
     s3.faults.clear()
     assert photo.read() == JPEG
@@ -274,3 +274,17 @@ def test_a_key_that_climbs_stays_in_its_bucket(s3: S3, policy: PhotoPolicy) -> N
         with pytest.raises(ValidationError, match="no such object"):
             take(policy, f"s3://member-photos/{key}")
     assert all(call["path"].startswith("/member-photos/") for call in s3.calls)
+
+
+def test_a_redirect_leads_nowhere(s3: S3, policy: PhotoPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers in S3's place cannot send the service elsewhere."""
+    with S3() as elsewhere:
+        target = f"{elsewhere.url}/member-photos/a.jpg"
+        for status in (301, 302, 307, 308):
+            answer = status, s3.error(301), {"Location": target}
+            monkeypatch.setattr(s3, "_others", lambda request, answer=answer: answer)
+            with pytest.raises(Unavailable) as failed:
+                take(policy)
+            assert failed.value.code == "photo-store-denied"
+        assert len(s3.calls) <= 40
+        assert elsewhere.calls == []
