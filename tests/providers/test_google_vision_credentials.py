@@ -24,11 +24,12 @@ from tests.emulators.vision import VisionEmulator
 ROOT = Path(__file__).parents[2]
 
 ASK = """
-import json, sys, time
+import json, logging, sys, time
 from chalicelib.asking import Asking
 from chalicelib.errors import ProviderError
 from chalicelib.photo import Photo
 from chalicelib.providers.google_vision import GoogleVision
+logging.basicConfig()
 photo, started = Photo.open(sys.argv[1]), time.perf_counter()
 try:
     answer = GoogleVision({"endpoint": sys.argv[2] or None}).labels(photo, Asking(until=started + float(sys.argv[3])))
