@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib import bootstrap
-from chalicelib.errors import Invalid
+from chalicelib.errors import PROVIDER_CODES, Invalid
 from chalicelib.http.problems import TYPE_PREFIX, from_error
 from chalicelib.manifest import Manifest
+from chalicelib.providers import PROVIDERS
 from chalicelib.service import LOCAL_CLIENT, Service
-from chalicelib.settings import load
+from chalicelib.settings import STAGE_KEYS, load
 from workbench.commands import COMMANDS
 
 
@@ -60,10 +61,22 @@ def test_every_code_of_a_problem_is_in_the_api_guide(pytestconfig: pytest.Config
     errors = text(root, "chalicelib/errors.py")
     codes = set(re.findall(r'status, code, title = \d+, "([a-z-]+)"', errors))
     codes |= set(re.findall(r'code="([a-z-]+)"', code)) | set(re.findall(r'"([a-z-]+)": 50\d', code))
+    codes -= PROVIDER_CODES.keys()
     assert {"not-found", "overloaded", "invalid-decision", "deadline"} <= codes
     guide = text(root, "docs/api.md")
     assert [found for found in sorted(codes) if f"`{found}`" not in guide] == []
     assert TYPE_PREFIX in guide
+
+
+def test_every_reason_of_a_provider_is_in_the_guide_to_models(pytestconfig: pytest.Config) -> None:
+    guide = text(pytestconfig.rootpath, "docs/models.md")
+    assert [code for code in PROVIDER_CODES if f"`{code}`" not in guide] == []
+
+
+def test_every_setting_of_a_stage_file_is_documented(pytestconfig: pytest.Config) -> None:
+    pages = text(pytestconfig.rootpath, "docs/models.md") + text(pytestconfig.rootpath, "docs/operations.md")
+    assert [key for key in STAGE_KEYS if f"`{key}`" not in pages] == []
+    assert [name for name in PROVIDERS if f"`{name}`" not in pages] == []
 
 
 def test_every_command_that_is_documented_exists(pytestconfig: pytest.Config) -> None:
