@@ -219,7 +219,7 @@ def _make(endpoint: str | None) -> ImageAnnotatorClient:
     url = urlsplit(endpoint or "")
     emulated = url.scheme == "http"
     return ImageAnnotatorClient(
-        credentials=AnonymousCredentials() if emulated else None,
+        credentials=AnonymousCredentials() if emulated else None,  # type: ignore[no-untyped-call]
         client_options={"api_endpoint": url.netloc} if url.netloc else None,
         transport=partial(ImageAnnotatorGrpcTransport, channel=_plain if emulated else _secure),
     )
