@@ -131,8 +131,11 @@ class _Execution:
         self.engine.workers.submit(pending.job)
 
     def _asking(self, step: Step, until: float) -> Asking:
-        company = self.in_flight.__len__
-        return Asking(until, company, self.usecase.name, step.name, self.decision_id, step.task.reuse)
+        return Asking(until, self._company, self.usecase.name, step.name, self.decision_id, step.task.reuse)
+
+    def _company(self) -> int:
+        """Tasks under way or about to start: a worker may ask before its siblings are handed out."""
+        return len(self.in_flight) + sum(step.task is not None for step in tuple(self.ready))
 
     def _perform(self, step: Step, arguments: list[Any]) -> None:
         """In a worker thread. Catches everything: a task must not take its thread or process along."""
