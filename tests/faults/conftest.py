@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults_clouds import CLOUDS, Cloud, plant
+from faults_clouds import CLOUDS, MORE, Cloud, plant
 from faults_project import built as build
 from faults_seen import Deciding, Seen, check_nothing_leaks
 
@@ -82,7 +82,7 @@ def make_cloud(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """``make_cloud("rekognition")``: a provider's cloud, with secrets planted."""
     plant(monkeypatch)
     with ExitStack() as running:
-        yield lambda name: running.enter_context(CLOUDS[name](aws, tmp_path, monkeypatch))
+        yield lambda name: running.enter_context((CLOUDS | MORE)[name](aws, tmp_path, monkeypatch))
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def deciding(manifest: Manifest, contract: Contract, beside: KServe, tmp_path: P
 
 @pytest.fixture(autouse=True)
 def everything_said(caplog: pytest.LogCaptureFixture) -> None:
-    """The log is read at more than the app's own levels, which are INFO for "artemis" and Python's WARNING for others."""
+    """The log is read at more than the app's own levels: INFO for "artemis", and Python's WARNING for all others."""
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, "artemis")
 

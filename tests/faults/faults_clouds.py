@@ -152,6 +152,19 @@ def bigquery(aws: Aws, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Clou
 
 
 @contextmanager
+def bigquery_ml(aws: Aws, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with google(folder, patch) as rest:
+
+        def train(version: str, prediction: Any = "no") -> None:
+            rest.bigquery.train("shop.churn", lambda item: {"predicted_churned": prediction}, int(float(version)))
+
+        train("7.0")
+        model = {"model": "shop.churn", "columns": {"x": "FLOAT64"}, "label": "churned"}
+        settings = {"endpoint": rest.url, "location": "EU", "models": {"asked": model}}
+        yield Cloud("bigquery", "predict", rest, settings, lambda: train("7.0", [MARKER]), train)
+
+
+@contextmanager
 def http(aws: Aws, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     with KServe(TOKEN) as kserve:
         said = {"version": "7.0", "result": None}
@@ -181,3 +194,4 @@ CLOUDS = {
     "bigquery": bigquery,
     "http": http,
 }
+MORE = {"bigquery_ml": bigquery_ml}  # whose faults on the way are those of bigquery

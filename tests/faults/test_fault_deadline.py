@@ -17,7 +17,7 @@ from chalicelib.models import Moderation
 from tests.emulators.faults import Delay, Status
 from tests.emulators.server import LOOPBACK
 
-DEADLINE = 1.5  # seconds, of the stage
+DEADLINE = 1.0  # seconds, of the stage
 TOO_LATE = DEADLINE + 1
 STAGE = {"deadline": DEADLINE}
 PATIENT = {"timeout": 30.0, "attempts": 3}
@@ -58,11 +58,9 @@ def test_an_answer_that_comes_byte_by_byte_does_not_outlast_the_deadline(
 ) -> None:
     with dribbling(cloud.emulator.port) as url:
         cloud.settings["endpoint"] = url
-        needed, optional = (deciding(cloud, stage=STAGE, **PATIENT).decide(use) for use in ("needed", "optional"))
-    check_in_time(needed, DEADLINE)
-    assert optional.outcome == (200, [{"task": "asked", "error": "timeout"}])
-    assert optional.seconds < TOO_LATE
-    check_leaks(needed, optional)
+        seen = deciding(cloud, stage=STAGE, **PATIENT).decide("needed")
+    check_in_time(seen, DEADLINE)
+    check_leaks(seen)
 
 
 @pytest.mark.parametrize("cloud", ["google_vision", "vertex_ai", "bigquery", "http"], indirect=True)
@@ -74,7 +72,7 @@ def test_a_cloud_that_asks_for_more_patience_than_there_is_is_not_waited_for(
     assert (seen.outcome, seen.error()["error"]) == ((502, "task-failed", "asked"), "throttled")
     assert seen.seconds < 3  # of 6
     (call,) = seen.calls()
-    assert (call["attempts"] if "attempts" in call else 1, cloud.requests) == (1, 1)
+    assert (call.get("attempts", 1), cloud.requests) == (1, 1)
     seen.check_what_was_paid()
     check_leaks(seen)
 
@@ -115,11 +113,11 @@ def test_a_provider_that_ignores_every_bound_is_left_behind_at_the_deadline(
 def test_one_that_ignores_every_bound_leaves_the_next_in_the_list_its_share_of_the_time(
     deciding: Any, check_leaks: Any, cloud: Cloud, deaf: Deaf
 ) -> None:
-    service = deciding(cloud, chain=["deaf", "rekognition"], fakes={"deaf": deaf}, stage={"deadline": 4})
+    service = deciding(cloud, chain=["deaf", "rekognition"], fakes={"deaf": deaf}, stage={"deadline": 2})
     seen = service.decide("needed")
     stand_in = {"capability": "moderation", "provider": "deaf", "answered_by": "rekognition"}
     assert seen.outcome == (200, [{"task": "asked", "error": "timeout", **stand_in}])
-    assert seen.seconds < 4
+    assert seen.seconds < 3
     seen.check_what_was_paid()
     check_leaks(seen)
 
