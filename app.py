@@ -85,7 +85,8 @@ def openapi() -> Any:
     from chalicelib.http.openapi import document
 
     service, client = _caller()
-    return document(service.manifest, client, samples=service.settings.photos.samples is not None)
+    photos = service.settings.photos
+    return document(service.manifest, client, samples=photos.samples is not None, buckets=bool(photos.buckets))
 
 
 @app.route("/docs")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from functools import lru_cache, partial
 from threading import Lock
 from typing import Any
 
+from chalicelib.buckets import Buckets
 from chalicelib.calling.router import Observer, Router
 from chalicelib.calling.routing import Routing
 from chalicelib.engine import Engine
 from chalicelib.manifest import GENERATED, Manifest
+from chalicelib.photo import PhotoPolicy
 from chalicelib.providers import PROVIDERS, make
 from chalicelib.service import Service
 from chalicelib.settings import LOCAL, Settings
@@ -58,8 +61,20 @@ def _store(url: str) -> Any:
     return Store(url)
 
 
+@lru_cache(maxsize=1)
+def _buckets() -> Buckets:
+    return Buckets()
+
+
+def photos(policy: PhotoPolicy) -> PhotoPolicy:
+    """The policy with the process's S3 client, which is made on first use, where it has buckets."""
+    needed = policy.objects is None and (policy.buckets or policy.upload)
+    return replace(policy, objects=_buckets()) if needed else policy
+
+
 def build(settings: Settings, manifest: Manifest) -> Service:
     """A service for these settings."""
+    settings = replace(settings, photos=photos(settings.photos))
     url = settings.database_url
     identity = router(settings.routing, url).identity
     return Service(settings, manifest, engine(settings.routing, url), partial(_store, url), identity)

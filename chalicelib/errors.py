@@ -5,6 +5,7 @@
     ├── SettingsError        misconfigured: the service refuses to start; carries every problem found
     ├── StepError            a step of a decision failed; carries the failure as data
     ├── ProviderError        a model could not answer (raised inside tasks, so it becomes data there)
+    │   └── PhotoError           it was not asked: the photo cannot be read from S3, or not be decoded
     └── ServiceError         has an HTTP status and a stable code; the edge turns it into a problem
         ├── Malformed            400  the body is not a JSON text
         ├── Unauthenticated      401
@@ -70,6 +71,13 @@ class ProviderError(ArtemisError):
     def __init__(self, message: str, code: str = "failed", attempts: int = 1) -> None:
         super().__init__(message)
         self.code, self.attempts = code, attempts
+
+
+class PhotoError(ProviderError):
+    """A task's photo cannot be read or decoded: no fault of the provider that wanted it, which was not called."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message, code=code, attempts=0)
 
 
 # code -> what it means. Those of TROUBLE count against a provider; the others are about this one call.

@@ -21,6 +21,7 @@ from chalicelib.errors import ContractError, Fault, Invalid, Malformed
 from chalicelib.facts import all_finite, escape, find, has_nul, has_surrogate, not_finite, suspicious
 from chalicelib.photo import Photo, PhotoPolicy
 from chalicelib.run import Intake
+from chalicelib.uploads import put_away
 
 MAX_ERRORS = 50  # problems that one answer lists
 MAX_VALUES = 500_000  # reading more, or refusing each, would keep every other request waiting
@@ -29,7 +30,10 @@ NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
 
 def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Intake:
-    """The request in ``body``. Raises Malformed (400) or Invalid (422)."""
+    """The request in ``body``, its large photos put in S3 where the stage says so.
+
+    Raises Malformed (400), Invalid (422), or Unavailable (503) when S3 is needed and does not answer.
+    """
     text = _decode(body)
     if text.count(",") > MAX_VALUES:
         raise Invalid([{"pointer": "", "detail": f"the request has over {MAX_VALUES} values"}])
@@ -37,6 +41,7 @@ def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Inta
         request = model.model_validate_json(text, strict=True, context=policy, **_extra(model))
     except ValidationError as error:
         raise _refusal(error, text) from None
+    put_away(request, policy)
     return seal(request, text)
 
 

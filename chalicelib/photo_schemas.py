@@ -21,6 +21,11 @@ WIRE_SCHEMA: dict[str, Any] = {
     "description": "A picture (JPEG, PNG or WebP; the content decides), from exactly one source.",
     "oneOf": [
         _one_of("base64", contentEncoding="base64", description="the encoded picture, at most 10 MB decoded"),
+        _one_of(
+            "s3",
+            pattern="^s3://[^/]+/.+",
+            description="an object, as s3://bucket/key with nothing escaped, in a bucket that the stage allows",
+        ),
         _one_of("sample", description="a file of usecases/samples; local stage only"),
     ],
 }

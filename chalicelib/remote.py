@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from pydantic_core import PydanticCustomError
 
 from chalicelib.decode import Measured, decode, flatten, measure, refused
-from chalicelib.errors import PROVIDER_CODES, ProviderError, Unavailable
+from chalicelib.errors import PROVIDER_CODES, PhotoError, Unavailable
 from chalicelib.objects import ObjectError, S3Object
 
 if TYPE_CHECKING:
@@ -42,13 +42,6 @@ ANSWERS = {
     "too-large": ("photo-changed", 1),
 }
 URI = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
-
-
-class PhotoError(ProviderError):
-    """A task's photo cannot be read or decoded: no fault of the provider that wanted it, which was not called."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message, code=code, attempts=0)
 
 
 class Content(NamedTuple):

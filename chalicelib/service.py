@@ -72,14 +72,14 @@ class Service:
 
         Raises:
             NotFound, Malformed, Invalid: nothing was decided and nothing stored.
-            Unavailable: nothing was decided, or it could not be stored; ask again.
+            Unavailable: nothing was decided, or it, or a photo, could not be stored or read; ask again.
             DecisionFailed: stored as failed.
         """
         began = perf_counter()
         usecase = self.use_case(client, name, contract)
-        request = intake.read(usecase.request_model, body, self.settings.photos)
-        now, decision_id = datetime.now(UTC), str(uuid7())
         deadline = self.settings.deadline if seconds is None else min(self.settings.deadline, seconds)
+        request = intake.read(usecase.request_model, body, self.settings.photos.ending(began + deadline))
+        now, decision_id = datetime.now(UTC), str(uuid7())
         run = self.engine.run(usecase, request, now, deadline - (perf_counter() - began), decision_id)
         row = self._row(client, usecase, request, run, now, decision_id)
         row["duration_ms"] = round((perf_counter() - began) * 1000, 3)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chalicelib import photo_settings
 from chalicelib.calling import routing
 from chalicelib.calling.routing import Routing, in_mapping
 from chalicelib.errors import SettingsError
@@ -23,7 +24,6 @@ LOCAL = "local"
 DEFAULT_DATABASE = "sqlite:///.artemis/artemis.db"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 STAGE_KEYS = {*routing.KEYS, "use_cases", "photos", "deadline"}
-PHOTO_KEYS = {"max_bytes", "max_pixels", "buckets"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def load(
         log_level=level,
         routing=Routing.of(content, urls),
         parameters=stage_parameters(content),
-        photos=_photo_policy(content, stage),
+        photos=photo_settings.policy(content, _samples() if stage == LOCAL else None),
         deadline=float(content.get("deadline", 25)),
     )
 
@@ -109,7 +109,7 @@ def check_stage(content: Any, use_cases: Collection[str], providers: Collection[
     ]
     problems += routing.check(content, providers)
     problems += in_mapping(content, "use_cases", lambda name, entry: _check_use_case(name, entry, use_cases))
-    problems += in_mapping(content, "photos", _check_photo_limit)
+    problems += in_mapping(content, "photos", photo_settings.check)
     names = [snake(str(name)) for name in content.get("use_cases") or {}]
     problems += [f"use_cases.{name}: named twice" for name in sorted(set(names)) if names.count(name) > 1]
     deadline = content.get("deadline", 25)
@@ -124,21 +124,6 @@ def _check_use_case(name: str, entry: Any, use_cases: Collection[str]) -> list[s
     if not isinstance(entry, dict) or entry.keys() - {"parameters"}:
         return ["give a mapping with the key 'parameters'"]
     return [] if isinstance(entry.get("parameters") or {}, dict) else ["parameters: not a mapping"]
-
-
-def _check_photo_limit(name: str, value: Any) -> list[str]:
-    if name not in PHOTO_KEYS:
-        return [f"unknown key; known: {', '.join(sorted(PHOTO_KEYS))}"]
-    if name == "buckets":
-        return [] if value == [] else ["this version reads no photo from S3; leave it out"]
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        return [f"{value!r} is not a positive whole number"]
-    return []
-
-
-def _photo_policy(content: Mapping[str, Any], stage: str) -> PhotoPolicy:
-    limits = {key: value for key, value in (content.get("photos") or {}).items() if key != "buckets"}
-    return PhotoPolicy(**limits, samples=_samples() if stage == LOCAL else None)
 
 
 def _samples() -> Path | None:

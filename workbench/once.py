@@ -51,7 +51,9 @@ def prepare(project: Project, name: str, stage: str) -> tuple[UseCase, settings.
 
 def decide(usecase: UseCase, stage: settings.Settings, body: str) -> Ran:
     """One run. Raises Malformed or Invalid when the body is no valid request."""
-    request = intake.read(usecase.request_model, body, stage.photos)
+    # nothing is stored, so no photo is put anywhere either
+    policy = replace(bootstrap.photos(stage.photos), upload=None)
+    request = intake.read(usecase.request_model, body, policy)
     now = datetime.now(UTC)
     result = bootstrap.engine(stage.routing).run(usecase, request, now, stage.deadline)
     return Ran(usecase, request, now, result)

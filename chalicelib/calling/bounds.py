@@ -13,7 +13,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from chalicelib.asking import Asking
-from chalicelib.errors import TROUBLE, ProviderError
+from chalicelib.errors import TROUBLE, PhotoError, ProviderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +68,4 @@ class Bounds:
 
 def _is_trouble(kind: type[BaseException], error: BaseException | None) -> bool:
     """Whether a failure speaks against the provider: not one that is about this question alone."""
-    return not isinstance(error, ProviderError) or error.code in TROUBLE
+    return not isinstance(error, PhotoError) and (not isinstance(error, ProviderError) or error.code in TROUBLE)

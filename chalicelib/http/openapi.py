@@ -13,6 +13,7 @@ from chalicelib.manifest import Manifest, decisions_path
 from chalicelib.service import may
 from chalicelib.settings import ApiKey
 
+Sources = frozenset[str]  # names of photo sources: sample, s3
 INFO = {
     "title": "Artemis decisions",
     "version": __version__,
@@ -35,8 +36,14 @@ ERRORS = {
 }
 
 
-def document(manifest: Manifest, client: ApiKey, samples: bool = True) -> dict[str, Any]:
-    """The OpenAPI document of what this client may call. ``samples``: photos by name are accepted."""
+def document(manifest: Manifest, client: ApiKey, samples: bool = True, buckets: bool = False) -> dict[str, Any]:
+    """The OpenAPI document of what this client may call.
+
+    Args:
+        samples: photos are accepted by a sample's name.
+        buckets: photos are accepted that lie in S3.
+    """
+    sources = frozenset(name for name, taken in (("sample", samples), ("s3", buckets)) if not taken)
     schemas: dict[str, Any] = {"Problem": PROBLEM, "Degradation": DEGRADATION, "Models": MODELS}
     paths: dict[str, Any] = {}
     served = [
@@ -46,7 +53,7 @@ def document(manifest: Manifest, client: ApiKey, samples: bool = True) -> dict[s
         for contract, entry in manifest.contracts(name).items()
     ]
     for name, contract, entry in served:
-        paths[decisions_path(name, contract)] = _decide(name, contract, entry, schemas, samples)
+        paths[decisions_path(name, contract)] = _decide(name, contract, entry, schemas, sources)
     envelopes = [_ref(f"{_prefix(name, contract)}Envelope") for name, contract, _ in served]
     schemas["StoredAnswer"] = {"anyOf": envelopes} if len(envelopes) > 1 else (envelopes or [{}])[0]
     paths.update(_fixed_paths())
@@ -62,9 +69,11 @@ def document(manifest: Manifest, client: ApiKey, samples: bool = True) -> dict[s
     }
 
 
-def _decide(name: str, contract: int, entry: dict[str, Any], schemas: dict[str, Any], samples: bool) -> dict[str, Any]:
+def _decide(
+    name: str, contract: int, entry: dict[str, Any], schemas: dict[str, Any], refused: Sources
+) -> dict[str, Any]:
     request, decision, envelope = (f"{_prefix(name, contract)}{kind}" for kind in ("Request", "Decision", "Envelope"))
-    _add(schemas, request, entry["request"] if samples else _without_samples(entry["request"]))
+    _add(schemas, request, _without(entry["request"], refused))
     _add(schemas, decision, entry["decision"])
     schemas[envelope] = _envelope(name, decision)
     return {
@@ -179,19 +188,19 @@ def _prefix(name: str, contract: int) -> str:
     return _camel(name) if contract == 1 else f"{_camel(name)}_V{contract}"
 
 
-def _without_samples(schema: Any) -> Any:
-    """A schema without photos by name, and without the examples that use them."""
+def _without(schema: Any, refused: Sources) -> Any:
+    """A schema without the sources of photos that are refused, and without the examples that use them."""
     if isinstance(schema, list):
-        return [_without_samples(item) for item in schema if not _by_sample(item)]
+        return [_without(item, refused) for item in schema if not _by(item, refused)]
     if not isinstance(schema, dict):
         return schema
-    cleaned = {key: _without_samples(value) for key, value in schema.items()}
+    cleaned = {key: _without(value, refused) for key, value in schema.items()}
     return {key: value for key, value in cleaned.items() if key != "examples" or value}
 
 
-def _by_sample(item: Any) -> bool:
-    """One way to give a photo, or an example request, that names a sample."""
+def _by(item: Any, refused: Sources) -> bool:
+    """One way to give a photo, or an example request, that takes a refused source."""
     if not isinstance(item, dict):
         return False
     values = [item.get("properties"), *item.values()]
-    return any(isinstance(value, dict) and value.keys() == {"sample"} for value in values)
+    return any(isinstance(value, dict) and len(value) == 1 and value.keys() <= refused for value in values)

@@ -7,8 +7,10 @@ from typing import Any
 from chalicelib.errors import PROVIDER_CODES
 
 NULLABLE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
+# No enum: a new provider may bring a new reason, and a client that was generated today should take it.
 CODE: dict[str, Any] = {
-    "enum": list(PROVIDER_CODES),
+    "type": "string",
+    "examples": list(PROVIDER_CODES),
     "description": "; ".join(f"{code}: {meaning}" for code, meaning in PROVIDER_CODES.items()),
 }
 

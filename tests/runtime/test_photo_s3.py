@@ -14,10 +14,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from test_photo_beginning import LARGE, TURNED, exif, noise
 
 from chalicelib import intake
-from chalicelib.errors import Unavailable
+from chalicelib.asking import ANY_TIME
+from chalicelib.calling.bounds import Bounds, Limits
+from chalicelib.errors import PhotoError, Unavailable
 from chalicelib.objects import ObjectError
 from chalicelib.photo import Photo, PhotoPolicy
-from chalicelib.remote import BEGINNING, PhotoError, collect
+from chalicelib.remote import BEGINNING, collect
 from tests.emulators.faults import Delay, Refuse, Reset, Status
 from tests.emulators.s3 import S3, started
 
@@ -288,3 +290,14 @@ def test_a_redirect_leads_nowhere(s3: S3, policy: PhotoPolicy, monkeypatch: pyte
             assert failed.value.code == "photo-store-denied"
         assert len(s3.calls) <= 40
         assert elsewhere.calls == []
+
+
+def test_a_photo_that_cannot_be_read_does_not_speak_against_who_wanted_it(s3: S3, policy: PhotoPolicy) -> None:
+    s3.put("member-photos", KEY, JPEG)
+    photo = take(policy)
+    s3.faults.always(Status(403))
+    bounds = Bounds("google_vision", Limits(failures=2))
+    for _ in range(5):
+        with pytest.raises(PhotoError), bounds.entered(ANY_TIME):
+            photo.read()
+    assert not bounds.open

@@ -57,7 +57,7 @@ def present(project: Project) -> dict[str, Any]:
         manifest = Manifest.read(project.generated)
     except SettingsError as error:
         raise NoContract("; ".join(error.problems)) from None
-    found: dict[str, Any] = json.loads(json.dumps(document(manifest, LOCAL_CLIENT, samples=False)))
+    found: dict[str, Any] = json.loads(json.dumps(document(manifest, LOCAL_CLIENT, samples=False, buckets=True)))
     return found
 
 
