@@ -22,10 +22,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from workbench import trial
 from workbench.demo import COLORS, PHOTOS, decided, starting, where
 from workbench.emulators import emulating
 from workbench.project import Project
-from workbench.trial import configured, inline
+from workbench.trial import configured
 
 PROVIDERS = ("local", "rekognition", "google_vision")
 CAPABILITIES = ("moderation", "faces", "text")
@@ -86,7 +87,8 @@ def differences(decisions: Decided) -> list[str]:
 
 def _content(base: Mapping[str, Any], provider: str) -> dict[str, Any]:
     providers = {**(base.get("providers") or {}), **dict.fromkeys(CAPABILITIES, provider)}
-    return {key: base[key] for key in KEPT if key in base} | {"providers": providers}
+    content = {key: base[key] for key in KEPT if key in base}
+    return content | {"providers": providers, "photos": {"buckets": [trial.BUCKET]}}
 
 
 def _decide_all(project: Project, copy: Path, environment: dict[str, str], key: str, seconds: int) -> Decided | None:
@@ -101,7 +103,7 @@ def _decide_all(project: Project, copy: Path, environment: dict[str, str], key: 
             return None
 
         def decide(provider: str, photo: str) -> dict[str, Any]:
-            request = {"user_id": "u-1042", "photo": inline(project, photo)}
+            request = {"user_id": "u-1042", "photo": trial.stored(photo)}
             return _undisturbed(partial(decided, str(urls[provider]), request, key))
 
         for provider in PROVIDERS:  # unseen: loading a model and the first connection are no measure of a provider
