@@ -54,7 +54,7 @@ class Recording(BaseModel, extra="forbid", frozen=True, strict=True):
 
 def read(text: str) -> list[Recording]:
     """The recordings of a file. Raises ValueError, which names the first line that is none."""
-    found = []
+    found = list[Recording]()
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue

@@ -93,6 +93,12 @@ class ModelFiles:
         paths = [path for path in paths if path.is_file()]
         if not paths:
             raise ProviderError(self._unknown(name, folder), code="refused", attempts=0)
+        try:
+            return self._current(name, paths)
+        except OSError as error:
+            raise ProviderError(f"a file of model {name!r} cannot be read: {error.strerror}", attempts=0) from None
+
+    def _current(self, name: str, paths: list[Path]) -> ModelFile:
         stamp = tuple((status.st_mtime_ns, status.st_size) for status in (path.stat() for path in paths))
         with self._lock:
             known = self._read.get(name)

@@ -88,15 +88,19 @@ class Recorded:
             return [self._file(path) for path in paths]
 
     def _file(self, path: Path) -> Found:
+        try:
+            return self._current(path)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            message = f"{self.settings.folder}/{path.name}: {why}"
+            raise ProviderError(message, code="bad-answer", attempts=0) from None
+
+    def _current(self, path: Path) -> Found:
         status = path.stat()
         stamp = status.st_mtime_ns, status.st_size
         known = self._files.get(path)
         if known is None or known[0] != stamp:
-            try:
-                found = {recording.key: recording for recording in read(path.read_text("utf-8"))}
-            except ValueError as error:
-                message = f"{self.settings.folder}/{path.name}: {error}"
-                raise ProviderError(message, code="bad-answer", attempts=0) from None
+            found = {recording.key: recording for recording in read(path.read_text("utf-8"))}
             known = self._files[path] = stamp, found
         return known[1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from math import exp
+from pathlib import Path
 
 import pytest
 from local_network import classifier, echo, regression
@@ -223,6 +224,16 @@ def test_a_description_that_will_not_do_is_told(folder, declared, said):
 def test_a_network_that_its_description_does_not_fit_is_told(folder, declared, network, said):
     folder.put("net", {"kind": "onnx", "version": "1", **declared}, network)
     assert said in refusal("net", code="failed", a=1)
+
+
+def test_a_file_that_cannot_be_read_is_told(folder, monkeypatch):
+    folder.put("score", LINEAR)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert refusal("score", code="failed") == "a file of model 'score' cannot be read: Permission denied"
 
 
 def test_a_network_without_its_description_is_told(folder):

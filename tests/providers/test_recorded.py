@@ -187,6 +187,12 @@ def test_a_file_that_holds_something_else_is_named_with_the_line(folder, line):
     assert said == "usecases/recordings/trial.jsonl: line 2 is no recording"
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.write_bytes(b"\xff\xfe\n")])
+def test_a_file_that_cannot_be_read_is_named(folder, make):
+    make(folder.path / "other.jsonl")
+    assert miss(ANSWERS["faces"][0], code="bad-answer").startswith("usecases/recordings/other.jsonl: ")
+
+
 def test_a_recorded_result_of_another_form_is_no_answer(folder):
     path = folder.put("trial", *ANSWERS["faces"])
     line = json.loads(path.read_text("utf-8")) | {"result": [{"box": None}]}
