@@ -66,6 +66,11 @@ class Cloud:
     def then(self, fault: Fault, times: int = 1) -> None:
         self.emulator.faults.then(fault, times)
 
+    def instead_of_token(self, answer: Callable[[server.Request], Any]) -> None:
+        """Have Google's token server answer this."""
+        (route,) = [route for route in self.emulator._routes if route.operation == "token"]
+        route.answer = answer
+
 
 def plant(patch: pytest.MonkeyPatch) -> None:
     """Put the secrets into this process's environment, and the marker into what emulators say."""

@@ -51,10 +51,10 @@ USES = {"needed": "", "optional": "(fallback=None)", "brief": f"(timeout={BRIEF}
 PRICE = {"usd": 0.25, "per": 1, "unit": "call"}  # of the steady server, which a real price list would not know
 
 
-def built(folder: Path) -> Manifest:
-    """The use cases of all kinds, built."""
-    project = TemporaryProject(folder)
-    project.notebooks.mkdir(parents=True)
+def write(root: Path, stage: str) -> TemporaryProject:
+    """The use cases of all kinds and the local stage, built into a project."""
+    project = TemporaryProject(root)
+    project.notebooks.mkdir(parents=True, exist_ok=True)
     title = {"cell_type": "markdown", "id": "title", "metadata": {}, "source": "# Faulty\n\nAsks whoever has trouble."}
     for kind, (argument, result, call) in KINDS.items():
         for use, options in USES.items():
@@ -62,7 +62,13 @@ def built(folder: Path) -> Manifest:
             source = CODE.format(options=options, argument=argument, result=wide, call=call)
             cells = [title, code("", "parameters", name="parameters"), code(source, "export", name="all")]
             project.notebook(f"{kind}_{use}", cells)
-    project.stage("local", "deadline: 6\n")
+    project.stage("local", stage)
     report = project.build()
     assert not report.problems, report.problems
+    return project
+
+
+def built(root: Path) -> Manifest:
+    """The use cases, with a price for the steady server."""
+    project = write(root, "deadline: 6\n")
     return replace(Manifest.read(project.generated), pricing={"beside": {"predict": PRICE}})

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from faults_clouds import MARKER, TOKEN_ENV, Cloud
 
-from tests.emulators.server import Request
-
 GOOGLE = ("vertex_ai", "bigquery")
 
 
@@ -27,11 +25,8 @@ def test_a_token_that_was_revoked_is_renewed_within_the_decision(deciding: Any, 
 def test_an_account_that_gets_no_token_is_a_matter_of_credentials(
     deciding: Any, check_leaks: Any, cloud: Cloud
 ) -> None:
-    def refuse(request: Request) -> Any:
-        return 400, {"error": "invalid_grant", "error_description": MARKER}, {}
-
-    (route,) = [route for route in cloud.emulator._routes if route.operation == "token"]
-    route.answer = refuse
+    refusal = {"error": "invalid_grant", "error_description": MARKER}
+    cloud.instead_of_token(lambda request: (400, refusal, {}))
     needed, optional = (deciding(cloud).decide(use) for use in ("needed", "optional"))
     assert needed.outcome == (502, "task-failed", "asked")
     assert optional.outcome == (200, [{"task": "asked", "error": "credentials"}])
@@ -41,6 +36,28 @@ def test_an_account_that_gets_no_token_is_a_matter_of_credentials(
         seen.check_what_was_paid()
     assert cloud.requests == 0
     check_leaks(needed, optional)
+
+
+TOKEN_ANSWERS = {
+    "failing": ((503, {"error": "unavailable", "error_description": MARKER}), "server-error"),
+    "garbage": ((200, f"<html>{MARKER}".encode()), "credentials"),
+    "without-a-token": ((200, {"token": MARKER}), "credentials"),
+}
+
+
+@pytest.mark.parametrize("what", TOKEN_ANSWERS)
+@pytest.mark.parametrize("cloud", GOOGLE, indirect=True)
+def test_a_token_server_in_trouble_is_told_as_what_it_is(
+    deciding: Any, check_leaks: Any, cloud: Cloud, what: str
+) -> None:
+    answer, code = TOKEN_ANSWERS[what]
+    cloud.instead_of_token(lambda request: (*answer, {}))
+    seen = deciding(cloud).decide("optional")
+    assert seen.outcome == (200, [{"task": "asked", "error": code}])
+    (call,) = seen.calls()
+    assert (call["error"], call["attempts"], cloud.requests) == (code, 0, 0)
+    seen.check_what_was_paid()
+    check_leaks(seen)
 
 
 @pytest.mark.parametrize("cloud", GOOGLE, indirect=True)

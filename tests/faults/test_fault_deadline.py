@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, Thread
 from typing import Any
 
@@ -60,6 +60,28 @@ def test_an_answer_that_comes_byte_by_byte_does_not_outlast_the_deadline(
         cloud.settings["endpoint"] = url
         seen = deciding(cloud, stage=STAGE, **PATIENT).decide("needed")
     check_in_time(seen, DEADLINE)
+    check_leaks(seen)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS, indirect=True)
+def test_an_address_that_takes_no_connection_and_refuses_none_is_given_up_by_the_deadline(
+    deciding: Any, check_leaks: Any, cloud: Cloud
+) -> None:
+    with full() as url:
+        cloud.settings["endpoint"] = url
+        seen = deciding(cloud, stage=STAGE, **PATIENT).decide("needed")
+    check_in_time(seen, DEADLINE)
+    check_leaks(seen)
+
+
+@pytest.mark.parametrize("cloud", ["vertex_ai", "bigquery"], indirect=True)
+def test_a_token_server_that_hangs_does_not_outlast_the_deadline(deciding: Any, check_leaks: Any, cloud: Cloud) -> None:
+    released = Event()
+    cloud.instead_of_token(lambda request: (503, {}, {}) if released.wait(30) else None)
+    seen = deciding(cloud, stage=STAGE, **PATIENT).decide("needed")
+    released.set()
+    check_in_time(seen, DEADLINE)
+    assert cloud.requests == 0
     check_leaks(seen)
 
 
@@ -120,6 +142,19 @@ def test_one_that_ignores_every_bound_leaves_the_next_in_the_list_its_share_of_t
     assert seen.seconds < 3
     seen.check_what_was_paid()
     check_leaks(seen)
+
+
+@contextmanager
+def full() -> Iterator[str]:
+    """The URL of a port whose queue of connections is full: the kernel drops what would be one more."""
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind((LOOPBACK, 0))
+        listener.listen(0)
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        yield f"http://{LOOPBACK}:{listener.getsockname()[1]}"
 
 
 @contextmanager
