@@ -19,7 +19,7 @@ from chalicelib.recordings import FOLDER, Recording, read
 from workbench.files import write
 from workbench.problems import Problem
 from workbench.project import Project
-from workbench.recordings import RECORD, noted
+from workbench.recordings import RECORD, failed, noted
 from workbench.scrub import Scrubber
 from workbench.validation.plan import BadSetting, Plan, plan, read_stage
 
@@ -32,7 +32,8 @@ class Outcome:
     """What came of it.
 
     ``recordings`` are those in the file now; ``gone``: how many were in it and were not asked for; ``differing``: how
-    many items were answered once so and once otherwise, of which the first answer is kept.
+    many items were answered once so and once otherwise, of which the first answer is kept; ``failed``: what was asked
+    and not answered, with the error's code, and how often.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Outcome:
     scrubbed: Counter[str] = field(default_factory=Counter)
     gone: int = 0
     differing: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
 
     @property
     def verdict(self) -> str:
@@ -70,6 +72,7 @@ class Outcome:
             "scrubbed": dict(sorted(self.scrubbed.items())),
             "gone": self.gone,
             "differing": self.differing,
+            "failed": dict(sorted(self.failed.items())),
             "failures": [failure.as_dict() for failure in self.executed.failures] if self.executed else [],
             "problems": [problem.as_dict() for problem in self.problems],
         }
@@ -97,6 +100,7 @@ def record(
         with _environment({**environment, RECORD: str(notes)}):
             outcome.executed = _execute(plan, limit, tell)
         found = noted(notes) if outcome.executed.passed else []
+        outcome.failed = failed(notes)
     if found:
         _keep(outcome, found, path, merge, Scrubber(environment))
     return outcome

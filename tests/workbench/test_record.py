@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from chalicelib.calling.router import Answered
+from chalicelib.errors import ProviderError
 from chalicelib.models import ModelSource, Prediction
 from chalicelib.questions import Question
 from chalicelib.recordings import Recording, read, recordings
@@ -17,7 +20,7 @@ from tests.workbench.conftest import Sound, TemporaryProject
 from workbench import record as recording
 from workbench.commands.record import record as command
 from workbench.record import Outcome, planned
-from workbench.recordings import RECORD
+from workbench.recordings import RECORD, Recorder, failed, noted
 from workbench.validation.execute import Executed
 from workbench.validation.failure import Failure
 from workbench.validation.plan import BadSetting
@@ -51,10 +54,15 @@ def answered(gap: float, value: float = 1.0, source: ModelSource = SOURCE) -> Re
 def kept(written: TemporaryProject, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """Records what a run is said to have noted."""
 
-    def keep(*noted: Recording, merge: bool = False, failures: tuple[Failure, ...] = ()) -> Outcome:
+    def keep(
+        *noted: Recording, merge: bool = False, failures: tuple[Failure, ...] = (), refused: tuple[str, ...] = ()
+    ) -> Outcome:
         def execute(plan: Any, limit: float, tell: Any) -> Executed:
+            notes = Path(os.environ[RECORD])
             if noted:
-                Path(os.environ[RECORD]).write_text("".join(f"{one.line()}\n" for one in noted), "utf-8")
+                notes.write_text("".join(f"{one.line()}\n" for one in noted), "utf-8")
+            if refused:
+                notes.with_suffix(".failed").write_text("\n".join(refused), "utf-8")
             return Executed(plan, failures=list(failures))
 
         monkeypatch.setattr(recording, "_execute", execute)
@@ -92,6 +100,26 @@ def test_accounts_are_scrubbed_and_counted(written: TemporaryProject, kept: Any)
     outcome = kept(answered(1, source=ModelSource(provider="sagemaker", model=arn, version="1")))
     assert "123456789012" not in file_of(written).read_text("utf-8")
     assert outcome.scrubbed == {"AWS account": 1}
+
+
+def test_answers_and_failures_are_noted_as_they_come(tmp_path: Path) -> None:
+    question, recorder = Question("predict", ({"gap": 1}, {"gap": 2}), "likeness"), Recorder(tmp_path / "notes.jsonl")
+
+    def note(number: int) -> None:
+        recorder(question, Answered([Prediction(value=0.5), Prediction(value=1.0)], SOURCE))
+        recorder(question, ProviderError("no", code="throttled"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(note, range(20)))
+    assert len(noted(recorder.path)) == 40
+    assert {one.key for one in noted(recorder.path)} == {("predict", digest) for digest in question.digests()}
+    assert failed(recorder.path) == {"predict/likeness: throttled": 20}
+
+
+def test_what_failed_meanwhile_is_said(written: TemporaryProject, kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = kept(answered(1), refused=("predict/likeness: throttled",) * 2)
+    assert (outcome.verdict, outcome.failed) == ("recorded", {"predict/likeness: throttled": 2})
+    assert "not recorded: 2 × predict/likeness: throttled" in run(written, monkeypatch).output
 
 
 def test_a_run_that_asks_nothing_or_fails_writes_nothing(written: TemporaryProject, kept: Any) -> None:

@@ -126,6 +126,8 @@ def _print_recorded(outcome: Outcome) -> None:
         click.echo(f"  {number} × {what}")
     for kind, number in sorted(outcome.scrubbed.items()):
         click.echo(f"  scrubbed: {number} × {kind}")
+    for what, number in sorted(outcome.failed.items()):
+        click.echo(f"  not recorded: {number} × {what} (a stage that answers from this file says: not-recorded)")
     if outcome.gone:
         click.echo(f"  removed: {outcome.gone} that this run did not ask for (--merge keeps them)")
     if outcome.differing:
