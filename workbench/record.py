@@ -53,7 +53,7 @@ class Outcome:
             return "refused"
         if not self.executed.passed:
             return "failed"
-        return "recorded" if self.recordings else "nothing asked"
+        return "recorded" if self.recordings else "nothing answered" if self.failed else "nothing asked"
 
     @property
     def answers(self) -> dict[str, int]:

@@ -124,6 +124,7 @@ def test_what_failed_meanwhile_is_said(written: TemporaryProject, kept: Any, mon
 
 def test_a_run_that_asks_nothing_or_fails_writes_nothing(written: TemporaryProject, kept: Any) -> None:
     assert kept().verdict == "nothing asked"
+    assert kept(refused=("faces: timeout",)).verdict == "nothing answered"
     assert kept(answered(1), failures=(Failure("raised", "no"),)).verdict == "failed"
     assert not file_of(written).parent.exists()
 
@@ -194,3 +195,10 @@ def test_that_nothing_was_asked_is_said(written: TemporaryProject, kept: Any, mo
     kept()
     done = run(written, monkeypatch)
     assert (done.exit_code, "asked no model on staging" in done.output) == (1, True)
+    kept(refused=("faces: timeout",))
+    done = run(written, monkeypatch)
+    assert done.exit_code == 1
+    assert done.output.splitlines() == [
+        "no model answered trial on staging: usecases/recordings/trial.jsonl is as it was",
+        "  not recorded: 1 × faces: timeout",
+    ]

@@ -103,6 +103,9 @@ def _print(outcome: Outcome) -> None:
             if failure.code:
                 click.echo(f"    {failure.code}")
         click.echo(f"nothing was recorded: {outcome.file} is as it was")
+    elif outcome.failed and not outcome.recordings:
+        click.echo(f"no model answered {outcome.name} on {outcome.stage}: {outcome.file} is as it was")
+        _print_failed(outcome)
     elif not outcome.recordings:
         click.echo(
             f"{outcome.name} asked no model on {outcome.stage}: nothing was recorded. Does a cell `show` a request?"
@@ -126,9 +129,14 @@ def _print_recorded(outcome: Outcome) -> None:
         click.echo(f"  {number} × {what}")
     for kind, number in sorted(outcome.scrubbed.items()):
         click.echo(f"  scrubbed: {number} × {kind}")
-    for what, number in sorted(outcome.failed.items()):
-        click.echo(f"  not recorded: {number} × {what} (a stage that answers from this file says: not-recorded)")
+    _print_failed(outcome)
     if outcome.gone:
         click.echo(f"  removed: {outcome.gone} that this run did not ask for (--merge keeps them)")
     if outcome.differing:
         click.echo(f"  {outcome.differing} answered once so and once otherwise: the first answer is kept")
+
+
+def _print_failed(outcome: Outcome) -> None:
+    """What a stage that answers from this file will say `not-recorded` to."""
+    for what, number in sorted(outcome.failed.items()):
+        click.echo(f"  not recorded: {number} × {what}")
