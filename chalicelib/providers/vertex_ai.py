@@ -66,6 +66,8 @@ class VertexAI:
         location = self.settings.location
         host = "aiplatform.googleapis.com" if location == "global" else f"{location}-aiplatform.googleapis.com"
         self._rest = Rest(SERVICE, self.settings, f"https://{host}")
+        # plain http is for this machine alone: an emulator stands in for every endpoint, the dedicated ones too
+        self._emulated = (self.settings.endpoint or "").startswith("http://")
         self._place = f"/v1/projects/{{project}}/locations/{location}"
 
     def predict(self, model: str, features: list[dict[str, Any]], asking: Asking = ANY_TIME) -> Answer:
@@ -75,7 +77,7 @@ class VertexAI:
         talk, found, versions = self._rest.talk(asking), list[Prediction](), set[str]()
         path = f"{self._place}/endpoints/{deployed.endpoint_id}:predict"
         for some in _portions(instances, _json_bytes, REQUEST_BYTES, len(instances)):
-            body = talk.ask("POST", path, {"instances": some}, base=deployed.endpoint)
+            body = talk.ask("POST", path, {"instances": some}, base=None if self._emulated else deployed.endpoint)
             found += [_predicted(item, talk) for item in _listed(body, len(some), talk)]
             versions.add(_version(body))
         version = "+".join(sorted(versions)) or UNREPORTED

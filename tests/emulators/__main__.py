@@ -22,7 +22,7 @@ BUCKET = "member-photos"
 SAMPLES = Path(__file__).resolve().parents[2] / "usecases" / "samples"
 ABOUT = [
     f"AWS     Rekognition (local models), SageMaker, S3 ({BUCKET}: the samples)",
-    "Google  Vision (local models), Vertex AI, BigQuery",
+    "Google  Vision (local models), Vertex AI (endpoint 1 predicts 0.5), BigQuery",
     "HTTP    a model server with the models linear and logistic",
 ]
 
@@ -32,6 +32,7 @@ def main() -> None:
     with ExitStack() as stack:
         aws, vision = stack.enter_context(Aws()), stack.enter_context(VisionEmulator())
         google, server = stack.enter_context(GoogleRest()), stack.enter_context(KServe())
+        google.deploy("1", lambda rows: [0.5 for _ in rows])
         for sample in sorted([*SAMPLES.glob("*.jpg"), *SAMPLES.glob("*.png")]):
             aws.put(BUCKET, sample.name, sample.read_bytes())
         aws.warm()

@@ -193,6 +193,12 @@ def test_a_dedicated_endpoint_is_asked_at_its_own_address(google: GoogleRest) ->
     assert asked.predict("own", [{"x": 1}]).result[0].value == 1.5
 
 
+def test_an_emulator_stands_in_for_a_dedicated_endpoint_too(google: GoogleRest) -> None:
+    google.deploy("555", lambda rows: [1.5 for _ in rows])
+    models = {"own": {"endpoint_id": "555", "endpoint": "https://555.prediction.vertexai.example"}}
+    assert VertexAI({"endpoint": google.url, "models": models}).predict("own", [{"x": 1}]).result[0].value == 1.5
+
+
 @pytest.mark.parametrize(
     "settings",
     [
