@@ -190,10 +190,14 @@ class _Build:
     def _changed(self, found: Found) -> list[Ingredients]:
         """The use cases to make anew; the others keep their entries."""
         changed = []
+        answered = {stage: stages.answered(content) for stage, content in self.stages.items()}
+        named = {stage: sorted(names) for stage, names in answered.items()}
         for name, (path, data) in found.notebooks.items():
             overrides = {stage: stages.overrides_of(content, name) for stage, content in self.stages.items()}
             required = None if self.requirements is None else sorted(self.requirements)
-            inputs = self.inputs[name] = digest(data + json.dumps([overrides, required], sort_keys=True).encode())
+            inputs = self.inputs[name] = digest(
+                data + json.dumps([overrides, required, named], sort_keys=True).encode()
+            )
             is_fresh = self.cache.fresh(name, inputs)
             module = self.project.generated / f"{name}.py"
             known = self.findings.get(name, inputs)
@@ -210,7 +214,8 @@ class _Build:
                 )
                 self._keep(name)
             else:
-                changed.append(Ingredients(self.project.relative(path), name, data, overrides, self.requirements))
+                relative = self.project.relative(path)
+                changed.append(Ingredients(relative, name, data, overrides, self.requirements, answered))
         return changed
 
     def _is_built(self, name: str) -> bool:

@@ -7,7 +7,7 @@ in the module; so the cells' syntax trees make up the module's tree.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import CodeType
@@ -48,6 +48,7 @@ class Draft:
     others: tuple[Parsed, ...]
     parameters: tuple[str, ...] = field(default=())
     requirements: frozenset[str] | None = None  # what requirements.txt names; None where there is none
+    answered: Mapping[str, frozenset[str]] = field(default_factory=dict)  # stage -> the names under its `providers:`
     _walked: dict[ast.stmt, list[ast.AST]] = field(default_factory=dict, repr=False, compare=False)
     _found: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -139,7 +140,11 @@ class Draft:
         }
 
 
-def draft(notebook: Notebook, requirements: frozenset[str] | None = None) -> Draft:
+def draft(
+    notebook: Notebook,
+    requirements: frozenset[str] | None = None,
+    answered: Mapping[str, frozenset[str]] | None = None,
+) -> Draft:
     """Parse and render a notebook's exported cells, verbatim and in order."""
     chunks = [HEADER.format(path=notebook.path)]
     line = chunks[0].count("\n") + 1
@@ -160,7 +165,8 @@ def draft(notebook: Notebook, requirements: frozenset[str] | None = None) -> Dra
             chunk += BIND.format(names="".join(f', "{name}"' for name in parameters))
         chunks.append(chunk)
         line += chunk.count("\n")
-    return Draft(notebook, "".join(chunks), tuple(exported), tuple(others), parameters or (), requirements)
+    code = "".join(chunks)
+    return Draft(notebook, code, tuple(exported), tuple(others), parameters or (), requirements, answered or {})
 
 
 def _parse_scratch(cell: Cell) -> Parsed:

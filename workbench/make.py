@@ -6,7 +6,7 @@ Nothing is read or written here, so that many can be made in several processes.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,8 @@ class Ingredients:
     """What a use case is made from.
 
     ``overrides``: stage -> its parameter overrides. ``requirements``: the packages that
-    requirements.txt names, normalised; None where there is no such file.
+    requirements.txt names, normalised; None where there is no such file. ``answered``: stage -> the names that its
+    file has under ``providers:``.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Ingredients:
     data: bytes
     overrides: dict[str, dict[str, Any]]
     requirements: frozenset[str] | None = None
+    answered: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ def make(ingredients: Ingredients) -> Made:
     except notebooks.Unreadable as error:
         made.problems.append(Problem(ingredients.path, 0, 0, 0, "notebook", error.message, error.hint))
         return made
-    drafted = draft(notebook, ingredients.requirements)
+    drafted = draft(notebook, ingredients.requirements, ingredients.answered)
     try:
         _check_and_load(ingredients, drafted, made)
     except RecursionError:

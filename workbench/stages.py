@@ -55,6 +55,12 @@ def check(content: Any, use_cases: Collection[str]) -> list[str]:
         return [f"it cannot be checked: {type(error).__name__}: {error}"]
 
 
+def answered(content: Any) -> frozenset[str]:
+    """The capabilities, and models of ``predict``, for which a stage file names a provider."""
+    providers = content.get("providers") if isinstance(content, dict) else None
+    return frozenset(providers) if isinstance(providers, dict) else frozenset()
+
+
 def overrides_of(content: Any, name: str) -> dict[str, Any]:
     """A stage's parameter overrides of one use case, whichever way its name is written."""
     entries = content.get("use_cases") if isinstance(content, dict) else None

@@ -30,7 +30,7 @@ class Answered(NamedTuple):
     source: ModelSource
 
 
-Observer = Callable[[Question, Answered], None]
+Observer = Callable[[Question, Answered | ProviderError], None]
 
 
 class Router:
@@ -40,7 +40,7 @@ class Router:
         routing: what the stage file says.
         make: name and settings -> provider.
         memory: makes the store, or None where nothing is stored and so nothing is used again.
-        observe: is told of every answer; for recording them.
+        observe: is told of every answer, and of the error where there is none; for recording them.
     """
 
     def __init__(
@@ -68,9 +68,13 @@ class Router:
 
     def ask(self, question: Question, asking: Asking, ledger: Ledger) -> Answered:
         """The first answer of the chain. Raises what the last one asked raised."""
-        answered = self._ask_chain(question, asking, ledger)
-        if self._observe is not None:
-            self._observe(question, answered)
+        observe = self._observe or (lambda _question, _told: None)
+        try:
+            answered = self._ask_chain(question, asking, ledger)
+        except ProviderError as error:
+            observe(question, error)
+            raise
+        observe(question, answered)
         return answered
 
     def _ask_chain(self, question: Question, asking: Asking, ledger: Ledger) -> Answered:

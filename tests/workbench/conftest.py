@@ -24,7 +24,8 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 ROOT = Path(__file__).parents[2]
 
 Cells = list[dict[str, Any]]
-ADVICE = ("unused-export", "shadowing")  # warnings that most tests' code earns; their own tests build without this
+# warnings that most tests' code earns; their own tests build without this
+ADVICE = ("unused-export", "shadowing", "no-provider")
 
 
 def code(source: str, *tags: str, name: str) -> dict[str, Any]:

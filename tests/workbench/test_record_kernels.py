@@ -150,3 +150,16 @@ def test_a_notebook_that_fails_leaves_the_recording_as_it_was(copy: TemporaryPro
     assert "cell 3" in done.stdout
     assert "nothing was recorded" in done.stdout
     assert file_of(copy).read_bytes() == before
+
+
+def test_what_failed_while_it_was_recorded_is_told(copy: TemporaryProject) -> None:
+    """The variable with the token is not set here, and the notebook goes on without an answer."""
+    source = USE_CASE.replace("timeout=20", "timeout=20, fallback=[]")
+    source = source.replace("max(one.value for one in likeness)", "max([one.value for one in likeness], default=0.0)")
+    cells = notebook()
+    cells[1]["source"] = source.strip().splitlines(keepends=True)
+    copy.notebook("trial", cells)
+    done = copy.artemis("record", "trial", "--format", "json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["verdict"]) == (1, "nothing answered"), done.stdout
+    assert told["failed"] == {"predict/likeness: not-configured": 2}

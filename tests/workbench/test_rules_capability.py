@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from workbench import notebook as notebooks
-from workbench.draft import draft
+from workbench.build import build as check
+from workbench.draft import Draft, draft
 from workbench.problems import Problem
-from workbench.rules.capability import asked
+from workbench.rules.capability import asked, no_provider
 
 TASK = """
 @task(timeout=5)
@@ -25,6 +26,11 @@ def task(body: str, more: str = "") -> str:
 
 def of_rule(problems: list[Problem], rule: str = "capability") -> list[Problem]:
     return [problem for problem in problems if problem.rule == rule]
+
+
+def drafted(project: Any, sound: Any, source: str, answered: Any = None) -> Draft:
+    path = project.notebook("trial", sound.exporting(source))
+    return draft(notebooks.read("usecases/trial.ipynb", "trial", path.read_bytes()), answered=answered)
 
 
 HELPER = """
@@ -108,12 +114,64 @@ def test_a_line_may_opt_out(project: Any, sound: Any) -> None:
     assert of_rule(project.problems(sound.exporting(source))) == []
 
 
+# Who answers on which stage
+
+
+def lacking(project: Any, sound: Any, source: str, **answered: set[str]) -> list[str]:
+    known = {stage: frozenset(names) for stage, names in answered.items()}
+    return [problem.message for problem in no_provider(drafted(project, sound, source, known))]
+
+
+USED = task("return [str(models.predict('size', {'a': 1})), str(models.labels(photo))]") + (
+    "\n\ndef decide(faces, words) -> Decision:\n    return Decision(outcome='review')\n"
+)
+
+
+def test_a_stage_where_nobody_answers_is_named(project: Any, sound: Any) -> None:
+    assert lacking(
+        project,
+        sound,
+        USED,
+        local={"faces", "predict", "labels"},
+        production={"predict/size"},
+        staging={"predict/other"},
+    ) == [
+        "task 'faces' asks for faces, and nobody answers it on the stages production, staging",
+        "task 'words' asks for predict/size, and nobody answers it on the stage staging",
+        "task 'words' asks for labels, and nobody answers it on the stages production, staging",
+    ]
+
+
+def test_a_model_whose_name_is_not_written_out_is_answered_by_any(project: Any, sound: Any) -> None:
+    source = USED.replace("'size'", "photo.format")
+    assert not any("predict" in said for said in lacking(project, sound, source, local={"predict/size"}))
+    assert any("predict" in said for said in lacking(project, sound, source, local={"labels"}))
+
+
+def test_what_no_decision_needs_is_not_looked_for(project: Any, sound: Any) -> None:
+    assert lacking(project, sound, task("return models.labels(photo)"), local={"faces"}) == []
+
+
+def test_without_stage_files_nothing_is_said(project: Any, sound: Any) -> None:
+    assert lacking(project, sound, USED) == []
+
+
 def test_what_is_asked_is_found_in_reading_order(project: Any, sound: Any) -> None:
-    source = task("return [str(models.predict('size', {'a': 1})), str(models.labels(photo))]")
-    path = project.notebook("trial", sound.exporting(source))
-    found = asked(draft(notebooks.read("usecases/trial.ipynb", "trial", path.read_bytes())))
-    assert [(one.name, one.path) for one in found] == [
+    found = asked(drafted(project, sound, USED))
+    assert [(one.whole, one.path) for one in found] == [
         ("faces", ("faces",)),
-        ("predict", ("words",)),
+        ("predict/size", ("words",)),
         ("labels", ("words",)),
     ]
+
+
+def test_a_build_warns_once_and_again_when_a_stage_file_changes(project: Any, sound: Any) -> None:
+    project.notebook("trial", sound())
+    project.stage("local", "providers: {text: local}\n")
+    (problem,) = of_rule(check(project).problems, "no-provider")
+    assert (problem.cell, problem.severity) == (4, "warning")
+    assert problem.hint == "name a provider of faces under providers: in usecases/stages/local.yaml"
+    project.stage("local", "providers: {faces: local}\n")
+    assert of_rule(check(project).problems, "no-provider") == []
+    project.stage("local", "providers: {}\n")
+    assert len(of_rule(check(project).problems, "no-provider")) == 1

@@ -28,6 +28,7 @@ WITHOUT_CODE = {
         "one-parameters-cell",
     ),
     *("output-size", "stage-file", "stage-parameters", "stale-outputs", "tags", "unknown-tag", "edited", "metrics"),
+    *("no-provider", "price-list"),
 }
 
 

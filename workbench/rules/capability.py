@@ -1,4 +1,4 @@
-"""The rule of capabilities: what tasks ask of `models`.
+"""Rules of capabilities: what tasks ask of `models`, and whether somebody on every stage answers it.
 
 What a task asks is read from its code: attributes of its argument `models`, also where that is called by another
 name, and in the functions that it is passed to.
@@ -17,7 +17,7 @@ from workbench.problems import Problem
 from workbench.rules.catalogue import rule
 from workbench.rules.contract import is_task
 from workbench.rules.places import at_node
-from workbench.rules.reach import arguments
+from workbench.rules.reach import arguments, reachable
 from workbench.scopes import DEEP, Code, Scope, Unit
 from workbench.scoping import code
 
@@ -27,11 +27,20 @@ Passed = tuple[Function, str, tuple[str, ...]]  # to which function, as which ar
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An attribute taken of `models`. ``path``: the task, then the functions that it came through."""
+    """An attribute taken of `models`. ``path``: the task, then the functions that it came through.
+
+    ``model``: the first argument, where that is a text and the attribute is ``predict``.
+    """
 
     name: str
     node: ast.expr
     path: tuple[str, ...]
+    model: str = ""
+
+    @property
+    def whole(self) -> str:
+        """``predict/match_score``, or the capability: what stage files call it."""
+        return f"{self.name}/{self.model}" if self.model else self.name
 
 
 @rule("capability", whole=True, optional=True)
@@ -65,6 +74,37 @@ def capability(draft: Draft) -> Iterator[Problem]:
             yield at_node(draft, "capability", message, hint, one.node)
 
 
+@rule("no-provider", "warning", whole=True, optional=True)
+def no_provider(draft: Draft) -> Iterator[Problem]:
+    """What a use case asks of `models` is answered by a provider on every stage.
+
+    Where a stage file names none, the task fails in every decision there, or goes on with its fallback. Name one
+    under `providers:` in that stage file; a model of `predict` may have one of its own, as `predict/match_score`.
+    """
+    if not draft.answered:
+        return
+    from chalicelib.models import CAPABILITIES
+
+    steps = set(reachable(draft))
+    told = set()
+    for one in draft.once(asked):
+        lacking = [stage for stage, names in sorted(draft.answered.items()) if not _is_answered(one, names)]
+        if not lacking or one.whole in told or one.name not in CAPABILITIES or one.path[0] not in steps:
+            continue
+        told.add(one.whole)
+        where = f"the stage {lacking[0]}" if len(lacking) == 1 else f"the stages {', '.join(lacking)}"
+        message = f"{_who(one)} asks for {one.whole}, and nobody answers it on {where}"
+        hint = f"name a provider of {one.name} under providers: in usecases/stages/{lacking[0]}.yaml"
+        yield at_node(draft, "no-provider", message, hint, one.node)
+
+
+def _is_answered(one: Asked, names: frozenset[str]) -> bool:
+    """Whether the stage file names somebody; for a model whose name is not written out any of `predict` will do."""
+    if one.name == "predict" and not one.model and any(name.startswith("predict/") for name in names):
+        return True
+    return one.name in names or one.whole in names
+
+
 def _who(one: Asked) -> str:
     task, *through = one.path
     return f"task {task!r}" + (f" through {' -> '.join(map(repr, through))}" if through else "")
@@ -92,7 +132,15 @@ def _attributes(unit: Unit, argument: str, path: tuple[str, ...]) -> Iterator[As
     for mention in unit.mentions:
         if mention.parts and _is_argument(mention.root, mention.scope, unit.statement, argument):
             name = mention.parts[0]
-            yield Asked(name, mention.node, path)
+            yield Asked(name, mention.node, path, _model(mention.call) if name == "predict" else "")
+
+
+def _model(call: ast.Call | None) -> str:
+    """The model that ``predict`` is called with; empty where it is not written out."""
+    named = [keyword.value for keyword in call.keywords if keyword.arg == "model"] if call else []
+    first = [*(call.args[:1] if call else []), *named][:1]
+    value = first[0].value if first and isinstance(first[0], ast.Constant) else None
+    return value if isinstance(value, str) else ""
 
 
 def _passed(draft: Draft, walked: Code, unit: Unit, argument: str, path: tuple[str, ...]) -> Iterator[Passed]:
