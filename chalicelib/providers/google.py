@@ -69,8 +69,19 @@ class Rest:
             self._session, project = _session()
             self._project = self._project or project
         if not self._session.credentials.valid:
-            self._session.credentials.refresh(partial(_token_request(), timeout=seconds))
+            self._refresh(self._session.credentials, seconds)
         return self._session
+
+    def _refresh(self, credentials: Any, seconds: float) -> None:
+        from google.auth.exceptions import GoogleAuthError
+
+        try:
+            credentials.refresh(partial(_token_request(), timeout=seconds))
+        except GoogleAuthError:
+            raise
+        except (TypeError, ValueError, AttributeError):  # it takes whatever it is answered for an object
+            said = f"{self.service}: the token's server answered something that is no token"
+            raise RestError(said, "bad-answer") from None
 
 
 class Talk:
@@ -90,7 +101,12 @@ class Talk:
 
     def ready(self) -> None:
         """Have a token: for who tells the server how long it may take, before the time is measured."""
-        self._persistently(lambda: self._rest.session(self.left()))
+
+        def act() -> None:
+            with translated(self._rest.service):  # here, since a retry decides by our words and drops the cause
+                self._rest.session(self.left())
+
+        self._persistently(act)
 
     def ask(
         self,

@@ -26,6 +26,11 @@ def photo() -> bytes:
     return file.getvalue()
 
 
+def request() -> dict[str, Any]:
+    """What all of the use cases are asked."""
+    return {"user_id": "u-1", "photo": {"base64": base64.b64encode(photo()).decode()}}
+
+
 @cache
 def pieces() -> tuple[str, ...]:
     """The photo's content in every form in which a message might show it, piece by piece."""
@@ -89,9 +94,8 @@ class Deciding:
     kind: str
 
     def decide(self, use: str) -> Seen:
-        request = {"user_id": "u-1", "photo": {"base64": base64.b64encode(photo()).decode()}}
         started = perf_counter()
-        reply = self.api.decide(f"{self.kind}-{use}", request)
+        reply = self.api.decide(f"{self.kind}-{use}", request())
         seconds = perf_counter() - started
         body = reply.json
         identifier = body.get("id") or body.get("decision_id")

@@ -40,7 +40,7 @@ def test_an_account_that_gets_no_token_is_a_matter_of_credentials(
 
 TOKEN_ANSWERS = {
     "failing": ((503, {"error": "unavailable", "error_description": MARKER}), "server-error"),
-    "garbage": ((200, f"<html>{MARKER}".encode()), "credentials"),
+    "garbage": ((200, f"<html>{MARKER}".encode()), "bad-answer"),
     "without-a-token": ((200, {"token": MARKER}), "credentials"),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from faults_clouds import AWS_KEYS, MARKER, plant
 from faults_project import write
-from faults_seen import check_nothing_leaks, photo
+from faults_seen import check_nothing_leaks, request
 
 from tests.api.api_client import OverSocket, stored
 from tests.api.api_server import copy_runtime, serving
@@ -73,8 +72,7 @@ def test_a_client_sees_the_status_and_neither_it_nor_the_log_sees_more(
 ) -> None:
     aws.faults.always(fault)
     asked = len(served.beside.calls)
-    request = {"user_id": "u-1", "photo": {"base64": base64.b64encode(photo()).decode()}}
-    needed, optional = (served.wire.decide(f"moderation-{use}", request) for use in ("needed", "optional"))
+    needed, optional = (served.wire.decide(f"moderation-{use}", request()) for use in ("needed", "optional"))
     body = needed.problem(status, problem)
     assert (body["step"], MARKER in needed.content.decode()) == ("asked", False)
     assert (optional.status, optional.json["degraded"]) == (200, [{"task": "asked", "error": code}])
