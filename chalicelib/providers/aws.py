@@ -17,6 +17,7 @@ Of what AWS says about an error only its code is passed on: its messages name ac
 
 from __future__ import annotations
 
+import logging
 import os
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -138,6 +139,7 @@ def _session() -> Any:
     """The session of all clients: they share its credentials, and it has read botocore's descriptions once."""
     import boto3
 
+    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs requests: photos, keys, session tokens
     if not _SESSION:
         session = boto3.Session()
         if session.get_credentials() is None:  # a client made without any would never look again
