@@ -65,6 +65,11 @@ class Seen:
         found: list[dict[str, Any]] = json.loads(self.facts[task]["calls"])
         return found
 
+    def traced(self, task: str = "asked") -> list[dict[str, Any]]:
+        """The calls of a task, as the trace shows them."""
+        found: list[dict[str, Any]] = next(step["calls"] for step in self.trace["steps"] if step["step"] == task)
+        return found
+
     def error(self) -> Any:
         """The stored error of the task in trouble; None where it has a result of its own."""
         text = self.facts["asked"]["error"]
@@ -77,7 +82,7 @@ class Seen:
         assert (json.loads(beside["output"]), beside["error"], beside["provider"]) == (1.0, None, "beside")
         assert (call["capability"], call.get("asked"), "error" in call) == ("predict", "beside", False)
         assert call.get("attempts", 1) == 1 and call["ms"] > 0
-        (traced,) = next(step["calls"] for step in self.trace["steps"] if step["step"] == "beside")
+        (traced,) = self.traced("beside")
         assert traced["cost"]["estimate"] == 0.25
         assert self.trace["cost"]["estimate"] >= 0.25
 

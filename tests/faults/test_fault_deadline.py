@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from threading import Event, Thread
+from threading import Event
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from faults_clouds import CLOUDS, Cloud
+from faults_network import dribbling, full
 from faults_project import BRIEF
 
 from chalicelib.asking import Answer, Asking
 from chalicelib.models import Moderation
 from tests.emulators.faults import Delay, Status
-from tests.emulators.server import LOOPBACK
 
 DEADLINE = 1.0  # seconds, of the stage
 TOO_LATE = DEADLINE + 1
@@ -47,8 +46,13 @@ def test_a_cloud_that_is_slower_than_everybody_has_patience_is_given_up_by_the_d
     deciding: Any, check_leaks: Any, cloud: Cloud
 ) -> None:
     cloud.always(Delay(30))
-    seen = deciding(cloud, stage=STAGE, **PATIENT).decide("needed")
+    service = deciding(cloud, stage=STAGE, **PATIENT)
+    seen = service.decide("needed")
     check_in_time(seen, DEADLINE)
+    until = monotonic() + 5
+    while service.api.service.engine.workers.hung:
+        assert monotonic() < until, "the provider's thread outlives the deadline by far"
+        sleep(0.02)
     check_leaks(seen)
 
 
@@ -142,48 +146,3 @@ def test_one_that_ignores_every_bound_leaves_the_next_in_the_list_its_share_of_t
     assert seen.seconds < 3
     seen.check_what_was_paid()
     check_leaks(seen)
-
-
-@contextmanager
-def full() -> Iterator[str]:
-    """The URL of a port whose queue of connections is full: the kernel drops what would be one more."""
-    with socket.socket() as listener, ExitStack() as waiting:
-        listener.bind((LOOPBACK, 0))
-        listener.listen(0)
-        for _ in range(4):
-            one = waiting.enter_context(socket.socket())
-            one.setblocking(False)
-            one.connect_ex(listener.getsockname())
-        yield f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-
-
-@contextmanager
-def dribbling(port: int) -> Iterator[str]:
-    """The URL of a relay that passes on whole requests, and of the answers ten bytes a second."""
-    stopped = Event()
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        Thread(target=_relay, args=(listener, port, stopped), daemon=True).start()
-        yield f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-        stopped.set()
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-
-
-def _relay(listener: socket.socket, port: int, stopped: Event) -> None:
-    with suppress(OSError):
-        while True:
-            client, _ = listener.accept()
-            target = socket.create_connection((LOOPBACK, port))
-            for source, sink, slow in ((client, target, False), (target, client, True)):
-                Thread(target=_pump, args=(source, sink, slow, stopped), daemon=True).start()
-
-
-def _pump(source: socket.socket, sink: socket.socket, slow: bool, stopped: Event) -> None:
-    with suppress(OSError):
-        while data := source.recv(1 if slow else 65536):
-            sink.sendall(data)
-            if slow and stopped.wait(0.1):
-                break
-    for end in (source, sink):
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from faults_clouds import MARKER, Cloud
+from faults_network import dribbling
 from faults_seen import request
 
 from chalicelib.asking import Answer, Asking
@@ -64,6 +65,16 @@ def test_the_same_question_asked_again_does_not_wait_for_the_one_that_hangs(
     service = service_of(deciding, cloud, deaf)
     assert service.decide("needed").outcome == (504, "task-timeout", "asked")
     assert service.decide("needed").outcome == (200, [])
+
+
+@known_bug
+@pytest.mark.parametrize("cloud", ["rekognition", "sagemaker"], indirect=True)
+def test_nor_for_a_real_client_that_a_dribbling_answer_keeps(deciding: Any, cloud: Cloud) -> None:
+    with dribbling(cloud.emulator.port, connections=1) as url:
+        cloud.settings["endpoint"] = url
+        service = deciding(cloud, stage={"deadline": DEADLINE}, timeout=30.0)
+        assert service.decide("needed").outcome == (504, "task-timeout", "asked")
+        assert service.decide("needed").outcome == (200, [])
 
 
 @known_bug

@@ -73,6 +73,7 @@ def test_a_fault_ends_as_the_table_says_and_what_was_paid_is_stored(
         assert seen.seconds < DEADLINE + 1
         (call,) = seen.calls()
         assert (call["provider"], call.get("error"), call.get("attempts", 1)) == (cloud.provider, known(code), attempts)
+        assert call.items() <= seen.traced()[0].items()
         assert call["ms"] > 0 and (seen.error() or {}).get("error") == known(code)
         assert cloud.requests - before == arriving(cloud, fault, attempts)
         seen.check_what_was_paid()
