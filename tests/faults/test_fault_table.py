@@ -29,7 +29,7 @@ wrong-schema      bad-answer/1   bad-answer/1   bad-answer/1   bad-answer/1   ba
 wrong-types       bad-answer/1   bad-answer/1   bad-answer/1   bad-answer/1   bad-answer/1   bad-answer/1
 expired           credentials/1  credentials/1  credentials/1  credentials/1  credentials/1  credentials/1
 """
-TIMEOUT = 0.4  # seconds, of the provider where it is late
+TIMEOUT = 0.3  # seconds, of the provider where it is late
 LATE = 1.5
 DEADLINE = 6  # seconds, of the stage
 ARM: dict[str, Callable[[Cloud], None]] = {
