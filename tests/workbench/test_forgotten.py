@@ -38,7 +38,7 @@ def test_imports_that_are_not_exported_are_one_problem(reference: Project) -> No
 @pytest.mark.parametrize(
     "mistake",
     [
-        "providers: {faces: rekognition}\n",
+        "providers: {faces: nobody}\n",
         "deadline: '25'\n",
         "use_cases: {profile_photo_review: {parameters: {nudity_reject: '0.85'}}}\n",
         "providers: [\n",
