@@ -190,7 +190,8 @@ class _Build:
     def _changed(self, found: Found) -> list[Ingredients]:
         """The use cases to make anew; the others keep their entries."""
         changed = []
-        answered = {stage: stages.answered(content) for stage, content in self.stages.items()}
+        kept = {stage: self.old.stages.get(stage, {}) for stage in self.bad_stages}  # what they go on serving
+        answered = {stage: stages.answered(content) for stage, content in (self.stages | kept).items()}
         named = {stage: sorted(names) for stage, names in answered.items()}
         for name, (path, data) in found.notebooks.items():
             overrides = {stage: stages.overrides_of(content, name) for stage, content in self.stages.items()}
