@@ -113,7 +113,11 @@ def deciding(manifest: Manifest, contract: Contract, beside: KServe, tmp_path: P
         content = {
             "deadline": 6,
             "providers": {cloud.capability: chain or cloud.provider, "predict/beside": "beside"},
-            "provider_settings": {cloud.provider: own, "second": own, "beside": {"models": models, "timeout": 5}},
+            "provider_settings": {
+                cloud.provider: own,
+                "second": own | {"timeout": 4.0},
+                "beside": {"models": models, "timeout": 5},
+            },
             **(stage or {}),
         }
         url = f"sqlite:///{tmp_path / 'decisions.db'}"
