@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from threading import Event, Thread
-from time import sleep
+from time import perf_counter, sleep
 from typing import Any
 
 import pytest
@@ -15,7 +15,8 @@ from faults_network import dribbling
 from faults_seen import request
 
 from chalicelib.asking import Answer, Asking
-from chalicelib.errors import DecisionFailed
+from chalicelib.calling.ledger import Ledger
+from chalicelib.errors import DecisionFailed, ProviderError
 from chalicelib.models import Moderation
 from chalicelib.service import LOCAL_CLIENT
 
@@ -102,6 +103,18 @@ def test_calls_that_never_end_count_as_failures_of_their_provider(deciding: Any,
     for _ in range(2):
         assert service.decide("optional").outcome == (200, [{"task": "asked", "error": "timeout"}])
     assert service.decide("optional").outcome == (200, [{"task": "asked", "error": "circuit-open"}])
+
+
+@known_bug
+@pytest.mark.parametrize("cloud", ["http"], indirect=True)
+def test_who_has_no_time_left_to_ask_says_nothing_against_a_provider(deciding: Any, cloud: Cloud) -> None:
+    service = deciding(cloud, breaker={"failures": 2, "seconds": 60})
+    models = service.api.service.engine.models(Asking(until=perf_counter()), Ledger())
+    for _ in range(2):
+        with pytest.raises(ProviderError) as late:
+            models.predict("asked", {"x": 1.0})
+        assert (late.value.code, late.value.attempts, cloud.requests) == ("timeout", 0, 0)
+    assert service.decide("needed").outcome == (200, [])
 
 
 @pytest.mark.parametrize("cloud", ["rekognition"], indirect=True)
