@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.retries import standard
 from faults_project import QUERY
 
 from chalicelib.providers import aws as aws_provider
@@ -85,6 +86,9 @@ def plant(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(aws_emulator, "SAID", f"{aws_emulator.SAID} {MARKER}")
     patch.setattr(aws_provider, "_SESSION", [])
     patch.setattr(aws_provider, "_CLIENTS", {})
+    # up to 0.1 s after the first attempt, where botocore would wait up to 1 s: there are many
+    scales = {"throttling_base_scale": 0.1, "non_throttling_base_scale": 0.05}
+    patch.setattr(standard.ExponentialBackoff, "_DEFAULT_BACKOFF_CONFIG", scales, raising=False)
     patch.delenv("AWS_PROFILE", raising=False)
     for name, value in AWS_KEYS.items() | {(TOKEN_ENV, TOKEN)}:
         patch.setenv(name, value)

@@ -16,7 +16,7 @@ from chalicelib.asking import Answer, Asking
 from chalicelib.models import Moderation
 from tests.emulators.faults import Delay, Status
 
-DEADLINE = 1.0  # seconds, of the stage
+DEADLINE = 0.8  # seconds, of the stage
 TOO_LATE = DEADLINE + 1
 STAGE = {"deadline": DEADLINE}
 PATIENT = {"timeout": 30.0, "attempts": 3}

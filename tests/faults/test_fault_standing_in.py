@@ -26,7 +26,7 @@ def test_the_second_of_a_list_answers_for_the_first_and_that_is_told(
 ) -> None:
     trouble, code = FAULTS[fault]
     cloud.then(trouble)
-    timeout = {"timeout": 0.4} if code == "timeout" else {}
+    timeout = {"timeout": 0.3} if code == "timeout" else {}
     seen = deciding(cloud, chain=[cloud.provider, "second"], attempts=1, **timeout).decide("needed")
     stand_in = {"capability": cloud.kind, "provider": cloud.provider, "answered_by": "second"}
     assert seen.outcome == (200, [{"task": "asked", "error": code, **stand_in}])
@@ -63,7 +63,7 @@ def test_when_all_of_a_list_fail_the_last_ones_error_counts_and_every_call_is_st
 def test_who_fails_again_and_again_is_left_alone_which_costs_no_time(
     deciding: Any, check_leaks: Any, cloud: Cloud
 ) -> None:
-    service = deciding(cloud, attempts=1, timeout=0.4, breaker={"failures": 2, "seconds": 60})
+    service = deciding(cloud, attempts=1, timeout=0.3, breaker={"failures": 2, "seconds": 60})
     cloud.always(Delay(2))
     failed = [service.decide("needed") for _ in range(2)]
     assert [seen.error()["error"] for seen in failed] == ["timeout"] * 2
