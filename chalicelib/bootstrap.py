@@ -9,7 +9,6 @@ from functools import lru_cache, partial
 from threading import Lock
 from typing import Any
 
-from chalicelib.buckets import Buckets
 from chalicelib.calling.router import Observer, Router
 from chalicelib.calling.routing import Routing
 from chalicelib.engine import Engine
@@ -62,7 +61,9 @@ def _store(url: str) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _buckets() -> Buckets:
+def _buckets() -> Any:
+    from chalicelib.buckets import Buckets
+
     return Buckets()
 
 

@@ -19,6 +19,13 @@ SCAN, MAX_SCANS = b"\xff\xda", 100
 _decoding = BoundedSemaphore(2)  # pictures decoded at once: their pixels are most of the memory a request takes
 
 
+class Content(NamedTuple):
+    """Bytes, and their SHA-256 in hex digits."""
+
+    data: bytes
+    sha256: str
+
+
 def flatten(picture: Any) -> Any:
     """RGB, transparent parts over white, as a browser shows them."""
     from PIL import Image

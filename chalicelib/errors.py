@@ -96,7 +96,7 @@ PROVIDER_CODES = {
     "not-configured": "the stage file does not say who, or what, answers",
     "not-recorded": "the recordings hold no such call",
 }
-TROUBLE = frozenset({"timeout", "unreachable", "throttled", "server-error", "bad-answer", "credentials", "failed"})
+TROUBLE = frozenset({"timeout", "unreachable", "throttled", "server-error", "bad-answer", "failed"})
 
 
 class ServiceError(ArtemisError):

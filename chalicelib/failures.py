@@ -24,9 +24,13 @@ class Described(dict[str, Any]):
 def describe_error(usecase: UseCase, step: Step, error: BaseException) -> dict[str, Any]:
     """An exception as data: its type, text and, where known, notebook, cell and line."""
     place = usecase.place_of(error) or usecase.place_of_step(step)
+    by_provider = isinstance(error, ProviderError)
     code = error.code if isinstance(error, ProviderError) else "failed"
-    described = Described(error=code, type=type(error).__name__, message=_text_of(error))
+    name = ProviderError.__name__ if by_provider else type(error).__name__
+    described = Described(error=code, type=name, message=_text_of(error))
     described.update(asdict(place) if place else {})
+    if by_provider and code != "failed":
+        return described  # the place says which call it was, the message why; what is below the task is ours
     with suppress(Exception):  # an exception may be so broken that Python cannot take it down
         described.traceback = Mapped(error, usecase.source)
     return described

@@ -21,7 +21,6 @@ from chalicelib.errors import ContractError, Fault, Invalid, Malformed
 from chalicelib.facts import all_finite, escape, find, has_nul, has_surrogate, not_finite, suspicious
 from chalicelib.photo import Photo, PhotoPolicy
 from chalicelib.run import Intake
-from chalicelib.uploads import put_away
 
 MAX_ERRORS = 50  # problems that one answer lists
 MAX_VALUES = 500_000  # reading more, or refusing each, would keep every other request waiting
@@ -41,7 +40,10 @@ def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Inta
         request = model.model_validate_json(text, strict=True, context=policy, **_extra(model))
     except ValidationError as error:
         raise _refusal(error, text) from None
-    put_away(request, policy)
+    if policy.upload is not None:
+        from chalicelib.uploads import put_away
+
+        put_away(request, policy)
     return seal(request, text)
 
 

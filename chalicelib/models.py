@@ -101,6 +101,13 @@ class Prediction(BaseModel):
     scores: dict[str, Fraction] = {}
     source: ModelSource | None = None
 
+    def score(self, name: str) -> float:
+        """The probability of a class. Raises ProviderError when the model has no such class, or gives none at all."""
+        if name not in self.scores:
+            known = ", ".join(sorted(self.scores)) or "none, only a value"
+            raise ProviderError(f"the model gives no probability of {name!r}; the classes it has: {known}")
+        return self.scores[name]
+
 
 class Models:
     """The capabilities, as a task is given them: bound to the stage's providers and to this task.

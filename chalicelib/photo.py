@@ -15,15 +15,16 @@ import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
-from chalicelib.decode import decode, flatten, refused
-from chalicelib.objects import Objects, S3Object
-from chalicelib.photo_schemas import RECORD_SCHEMA, WIRE_SCHEMA
-from chalicelib.remote import Content, Remote, look, parse
+from chalicelib.decode import Content, decode, flatten, refused
+
+if TYPE_CHECKING:  # what S3 needs is loaded for the first photo that lies there
+    from chalicelib.objects import Objects, S3Object
+    from chalicelib.remote import Remote
 
 RECORD_FIELDS = ("digest", "format", "size", "width", "height")
 
@@ -150,6 +151,8 @@ class Photo:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        from chalicelib.photo_schemas import RECORD_SCHEMA, WIRE_SCHEMA
+
         return RECORD_SCHEMA if handler.mode == "serialization" else WIRE_SCHEMA
 
 
@@ -176,10 +179,10 @@ def _validate(value: Any, info: ValidationInfo) -> Photo:
         return _from_record(value)
     policy = context if isinstance(context, PhotoPolicy) else PhotoPolicy(samples=find_samples())
     if not isinstance(value, dict) or len(value) != 1:
-        raise refused("photo_source", f"give an object with exactly one of {NAMED}")
+        raise refused("photo_source", f"give an object with exactly one of {_named(policy)}")
     ((source, content),) = value.items()
     if source not in SOURCES:
-        raise refused("photo_source", f'"{source}" is no source of a photo here; use one of {NAMED}')
+        raise refused("photo_source", f'"{source}" is no source of a photo here; use one of {_named(policy)}')
     if not isinstance(content, str):
         raise refused("photo_source", f'"{source}" must be a string')
     return SOURCES[source](content, policy)
@@ -188,8 +191,11 @@ def _validate(value: Any, info: ValidationInfo) -> Photo:
 def _from_record(value: Any) -> Photo:
     if not isinstance(value, dict) or value.keys() - {"s3"} != set(RECORD_FIELDS):
         raise refused("photo_record", "not a recorded photo")
-    s3 = value.get("s3")
-    return Photo(**{**value, "s3": s3 and S3Object.from_record(s3)})
+    if value.get("s3") is None:
+        return Photo(**value)
+    from chalicelib.objects import S3Object
+
+    return Photo(**{**value, "s3": S3Object.from_record(value["s3"])})
 
 
 def _base64(content: str, policy: PhotoPolicy) -> Photo:
@@ -217,6 +223,8 @@ def _sample(name: str, policy: PhotoPolicy) -> Photo:
 def _s3(content: str, policy: PhotoPolicy) -> Photo:
     if policy.objects is None or not policy.buckets:
         raise refused("photo_source", '"s3" is refused: this stage allows no bucket')
+    from chalicelib.remote import Remote, look, parse
+
     seen = look(*parse(content, policy.buckets), policy)
     if seen.content:
         return Photo._whole(seen.content, policy, seen.found)
@@ -226,4 +234,9 @@ def _s3(content: str, policy: PhotoPolicy) -> Photo:
 
 
 SOURCES = {"base64": _base64, "s3": _s3, "sample": _sample}
-NAMED = ", ".join(f'"{name}"' for name in SOURCES)
+
+
+def _named(policy: PhotoPolicy) -> str:
+    """The sources that are accepted here, for messages."""
+    here = {"base64": True, "s3": bool(policy.buckets), "sample": policy.samples is not None}
+    return ", ".join(f'"{name}"' for name in SOURCES if here[name])

@@ -19,11 +19,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic_core import PydanticCustomError
 
-from chalicelib.decode import Measured, decode, flatten, measure, refused
+from chalicelib.decode import Content, Measured, decode, flatten, measure, refused
 from chalicelib.errors import PROVIDER_CODES, PhotoError, Unavailable
 from chalicelib.objects import ObjectError, S3Object
 
@@ -42,13 +42,6 @@ ANSWERS = {
     "too-large": ("photo-changed", 1),
 }
 URI = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
-
-
-class Content(NamedTuple):
-    """Bytes, and their SHA-256 in hex digits."""
-
-    data: bytes
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
-from chalicelib import intake, trace
+from chalicelib import intake
 from chalicelib.calling.identity import Identity
-from chalicelib.calling.in_use import in_use
 from chalicelib.engine import Engine
 from chalicelib.errors import DecisionFailed, NotFound
 from chalicelib.facts import canonical
@@ -89,7 +88,7 @@ class Service:
         if run.degraded:
             _log_degraded(decision_id, usecase, run)
         if run.failure:
-            raise _failed(decision_id, usecase, run.failure)
+            raise _failed(decision_id, usecase, run.failure, run.facts)
         return Decided(decision_id, envelope(row))
 
     def _save(self, row: dict[str, Any], run: Run, timings: dict[str, tuple[float, float]]) -> None:
@@ -110,6 +109,8 @@ class Service:
         if not with_trace:
             return envelope(self._discreet(row))
         version = self._version(row["use_case"], row["version"])
+        from chalicelib import trace
+
         results, prices = self.store().results(decision_id), self.manifest.pricing
         traced = trace.build(row, results, version, self.settings.stage == LOCAL, prices)
         return envelope(self._discreet(row), trace=traced)
@@ -128,6 +129,8 @@ class Service:
 
     def models(self) -> dict[str, Any]:
         """Who answers on this stage, in which version, and every change of a version that was seen."""
+        from chalicelib.calling.in_use import in_use
+
         return in_use(self.settings.routing, self.store().versions())
 
     @property
@@ -259,19 +262,26 @@ def _log_degraded(decision_id: str, usecase: UseCase, run: Run) -> None:
     """A line for each fallback, of a task or of a provider."""
     for fact in run.facts:
         if fact.fallback:
-            said = str(fact.error) + traceback_of(fact.error or {})
+            said = f"{fact.error}{_unanswered(fact)}{traceback_of(fact.error or {})}"
             log.warning("decision %s: %s.%s fell back: %s", decision_id, usecase.name, fact.task, said)
         for failed, answered in fact.stand_ins:
             said = f"{failed.capability} by {answered.provider}: {failed.provider} said {failed.error}"
             log.warning("decision %s: %s.%s was given %s", decision_id, usecase.name, fact.task, said)
 
 
-def _failed(decision_id: str, usecase: UseCase, failure: Failure) -> DecisionFailed:
+def _unanswered(fact: Fact) -> str:
+    """Every provider that was asked in vain: an error tells of the last one only."""
+    failed = [f"{call.provider}: {call.error}" for call in fact.calls if call.error]
+    return f" (asked in turn: {', '.join(failed)})" if len(failed) > 1 else ""
+
+
+def _failed(decision_id: str, usecase: UseCase, failure: Failure, facts: list[Fact]) -> DecisionFailed:
     """The problem for a failed decision: which step and where, not what its exception said."""
     place: dict[str, Any] = {key: failure.error[key] for key in ("notebook", "cell", "line") if key in failure.error}
     where = f" ({place['notebook']}, cell {place['cell']}, line {place['line']})" if place else ""
     detail = f"{failure.kind.replace('-', ' ')}: {failure.step!r} of {usecase.name}{where}"
-    log.error("decision %s: %s: %s%s", decision_id, detail, failure.error, traceback_of(failure.error))
+    asked = "".join(_unanswered(fact) for fact in facts if fact.task == failure.step)
+    log.error("decision %s: %s: %s%s%s", decision_id, detail, failure.error, asked, traceback_of(failure.error))
     return DecisionFailed(failure.status, failure.kind, detail, decision_id=decision_id, step=failure.step, **place)
 
 

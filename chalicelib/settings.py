@@ -68,7 +68,7 @@ def load(
         problems.append("ARTEMIS_STAGE is local, which is not for Lambda: set it to the stage deployed")
     if stage not in stages:
         known = ", ".join(sorted(stages)) or "none"
-        raise SettingsError([*problems, f"ARTEMIS_STAGE={stage}: there is no such stage file; known: {known}"])
+        raise SettingsError([*problems, f"stage {stage} (ARTEMIS_STAGE): there is no such stage file; known: {known}"])
     content = stages[stage]
     problems += [f"usecases/stages/{stage}.yaml: {problem}" for problem in check_stage(content, use_cases, providers)]
     keys = _api_keys(environment.get("ARTEMIS_API_KEYS"), stage, problems)
@@ -148,7 +148,7 @@ def endpoints(environment: Mapping[str, str], providers: Collection[str] | None 
     if not isinstance(entries, dict) or not all(isinstance(url, str) for url in entries.values()):
         raise SettingsError(['ARTEMIS_ENDPOINTS is not JSON of the form {"provider": "https://…"}'])
     problems = [
-        f"ARTEMIS_ENDPOINTS: no provider is named {name!r}"
+        f"ARTEMIS_ENDPOINTS: no provider is named {name!r}; known: {', '.join(providers)}"
         for name in entries
         if providers is not None and name not in providers
     ]

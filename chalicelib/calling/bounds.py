@@ -6,23 +6,17 @@ anything, since every call has its own function; pybreaker would hold a lock dur
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Any
 
 from chalicelib.asking import Asking
+from chalicelib.calling.routing import Limits
 from chalicelib.errors import TROUBLE, PhotoError, ProviderError
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """``concurrency``: calls at once in a process. The breaker opens after ``failures`` in a row, for ``seconds``."""
-
-    concurrency: int = 32
-    failures: int = 5
-    seconds: float = 30
+log = logging.getLogger("artemis")
 
 
 class Bounds:
@@ -32,6 +26,7 @@ class Bounds:
         from circuitbreaker import CircuitBreaker  # it imports asyncio: only where a managed provider is asked
 
         self.provider, self.limits = provider, limits
+        self._last, self._left_alone = "", False
         self._places = BoundedSemaphore(limits.concurrency)
         self._breaker: Any = CircuitBreaker(
             failure_threshold=limits.failures, recovery_timeout=limits.seconds, expected_exception=_is_trouble
@@ -45,25 +40,41 @@ class Bounds:
     @contextmanager
     def entered(self, asking: Asking) -> Iterator[None]:
         """Room for one call. Raises ProviderError (circuit-open, busy) when there is none; then nothing was called."""
-        if self._breaker.opened:
-            seconds = max(0, self._breaker.open_remaining)
-            raise ProviderError(
-                f"{self.provider} failed {self.limits.failures} times in a row and is left alone for {seconds:.0f} s",
-                code="circuit-open",
-                attempts=0,
-            )
+        self._refuse_if_open()
         left = asking.left()
         if not self._places.acquire(timeout=min(left, 3600) if left else 0.0):
-            raise ProviderError(
-                f"{self.limits.concurrency} calls of {self.provider} are under way: no place in time",
-                code="busy",
-                attempts=0,
-            )
+            said = f"{self.limits.concurrency} calls of {self.provider} are under way: no place in time"
+            raise ProviderError(said, code="busy", attempts=0)
         try:
+            self._refuse_if_open()  # it may have been opened while this one waited
             with self._breaker:
                 yield
+        except BaseException as error:
+            self._failed(error)
+            raise
+        else:
+            self._answered()
         finally:
             self._places.release()
+
+    def _refuse_if_open(self) -> None:
+        if self._breaker.opened:
+            seconds = max(0, self._breaker.open_remaining)
+            said = f"{self.provider} failed {self.limits.failures} times in a row and is left alone for {seconds:.0f} s"
+            raise ProviderError(f"{said}; the last time: {self._last}", code="circuit-open", attempts=0)
+
+    def _failed(self, error: BaseException) -> None:
+        if not _is_trouble(type(error), error):
+            return
+        self._last = f"{error.code}: {error}" if isinstance(error, ProviderError) else type(error).__name__
+        if self._breaker.opened and not self._left_alone:
+            self._left_alone = True
+            log.warning("%s is left alone for %g s: it failed, %s", self.provider, self.limits.seconds, self._last)
+
+    def _answered(self) -> None:
+        if self._left_alone:
+            self._left_alone = False
+            log.warning("%s answers again", self.provider)
 
 
 def _is_trouble(kind: type[BaseException], error: BaseException | None) -> bool:

@@ -64,9 +64,10 @@ class Identity:
 
     def last(self, question: Question, provider: str) -> Seen | None:
         """What was last seen to answer this, not older than a minute; None when nothing was."""
-        if self._memory is not None and monotonic() - self._read_at > FRESH_SECONDS:
+        if self._memory is not None and self._is_stale():
             with self._lock:
-                self._read()
+                if self._is_stale():  # nobody else has read it while this one waited
+                    self._read()
         return self._seen.get((question.capability, provider, question.model))
 
     def note(self, question: Question, provider: str, answer: Answer, asking: Asking) -> None:
@@ -80,6 +81,9 @@ class Identity:
                 self._read()  # another process may have seen it before
             if not self._is_last(key, answered):
                 self._change(key, answered, asking)
+
+    def _is_stale(self) -> bool:
+        return monotonic() - self._read_at > FRESH_SECONDS
 
     def _is_last(self, key: tuple[str, str, str], answered: tuple[str, str]) -> bool:
         seen = self._seen.get(key)
@@ -108,13 +112,13 @@ class Identity:
 
     def _read(self) -> None:
         """What the store knows; what this process has seen since, and is not stored yet, stays."""
-        self._read_at = monotonic()
         try:
             stored = self._memory().last_seen()
         except Unavailable as error:
             log.warning("which models answered last cannot be read: %s", error)
-            return
+            stored = {}
         for key, seen in stored.items():
             known = self._seen.get(key)
             if known is None or known.number < seen[0]:
                 self._seen[key] = Seen(*seen)
+        self._read_at = monotonic()  # at the end: until then others wait for it

@@ -49,6 +49,7 @@ def _model(
         "version": row and row["version"],
         "since": row and row["seen_at"].isoformat(),
         "pinned": pinned,
+        "reuse_seconds": routing.reuse.get(f"{capability}/{asked}", routing.reuse.get(capability)),
         "as_pinned": None if pinned is None or row is None else pinned == row["version"],
     }
 

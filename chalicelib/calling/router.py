@@ -8,10 +8,9 @@ from dataclasses import replace
 from functools import partial
 from threading import Event, Lock
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.asking import Answer, Asking, Call
-from chalicelib.calling.bounds import Bounds
 from chalicelib.calling.flights import Flights
 from chalicelib.calling.identity import Identity
 from chalicelib.calling.ledger import Ledger
@@ -21,6 +20,10 @@ from chalicelib.errors import ProviderError
 from chalicelib.models import CAPABILITIES, Models, ModelSource
 from chalicelib.questions import BY_ITEM, Question
 from chalicelib.workers import Job, Workers
+
+
+if TYPE_CHECKING:
+    from chalicelib.calling.bounds import Bounds
 
 
 class Answered(NamedTuple):
@@ -216,6 +219,8 @@ class Router:
         if name not in self._bounds:
             with self._lock:
                 if name not in self._bounds:
+                    from chalicelib.calling.bounds import Bounds
+
                     managed = getattr(provider, "MANAGED", False)
                     self._bounds[name] = Bounds(name, self.routing.limits(name)) if managed else None
         return self._bounds[name]

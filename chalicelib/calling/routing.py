@@ -16,12 +16,22 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib import durations
-from chalicelib.calling.bounds import Limits
 from chalicelib.facts import canonical
 from chalicelib.models import CAPABILITIES
 from chalicelib.questions import Question
 
 KEYS = ("providers", "provider_settings", "pin", "reuse")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``concurrency``: calls at once in a process. The breaker opens after ``failures`` in a row, for ``seconds``."""
+
+    concurrency: int = 32
+    failures: int = 5
+    seconds: float = 30
+
+
 LIMITS = {"concurrency", "breaker"}  # of any provider; everything else under provider_settings is its own
 BREAKER = {"failures", "seconds"}
 UNASKED = LIMITS | {"timeout", "attempts", "endpoint", "window_ms"}  # settings that change no answer

@@ -31,7 +31,7 @@ ERRORS = {
     "422": "the request is not valid; each problem has a JSON pointer",
     "500": "a step of the use case failed; recorded",
     "502": "a task failed and has no fallback; recorded",
-    "503": "overloaded, or the store is down; ask again after Retry-After seconds",
+    "503": "overloaded, or the store or the photo store is down; ask again after Retry-After seconds",
     "504": "a task or the whole request was late; recorded",
 }
 

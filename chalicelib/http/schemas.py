@@ -71,6 +71,7 @@ MODELS: dict[str, Any] = _object(
                     "version": NULLABLE_TEXT | {"description": "as it answered last; null: it has not answered yet"},
                     "since": {"type": ["string", "null"], "format": "date-time"},
                     "pinned": NULLABLE_TEXT | {"description": "the only version that may answer"},
+                    "reuse_seconds": {"type": ["number", "null"], "description": "how old an answer may be used again"},
                     "as_pinned": {"type": ["boolean", "null"]},
                 }
             ),
