@@ -127,13 +127,18 @@ def _failure_text(result: Run) -> str:
     return f"{result.failure.kind}: step {result.failure.step!r}: {error.get('type', '')} {error['message']}{where}"
 
 
+def values(ran: Ran) -> dict[str, Any]:
+    """Step -> its result as JSON holds it; a step without one is left out."""
+    outputs = {fact.task: fact.output for fact in ran.result.facts}
+    logic = recompute(ran.usecase, ran.intake.record, outputs, ran.now)
+    found = {task: json.loads(text) for task, text in outputs.items() if text is not None}
+    return found | {step: made["result"] for step, made in logic.items() if "result" in made}
+
+
 def results(ran: Ran) -> dict[str, str]:
     """Step -> its result as short JSON, floats to two digits: stable from one machine to the next."""
-    result, outputs = ran.result, {fact.task: fact.output for fact in ran.result.facts}
-    logic = recompute(ran.usecase, ran.intake.record, outputs, ran.now)
-    values = {task: json.loads(text) for task, text in outputs.items() if text is not None}
-    values |= {step: found["result"] for step, found in logic.items() if "result" in found}
-    texts = {name: json.dumps(_rounded(value), ensure_ascii=False) for name, value in values.items()}
+    result = ran.result
+    texts = {name: json.dumps(_rounded(value), ensure_ascii=False) for name, value in values(ran).items()}
     for fact in result.facts:
         if fact.error:
             texts[fact.task] = (
@@ -191,12 +196,18 @@ class Shown:
         decision = _rounded(json.loads(self.result.decision))
         head = [str(decision.pop("outcome"))] if "outcome" in decision else []
         head += [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in decision.items()]
-        head += [f"degraded: {item['task']} ({item['error']})" for item in self.result.degraded]
+        head += [f"degraded: {item['task']} ({_why(item)})" for item in self.result.degraded]
         return "   ".join(head)
 
     def _short(self, name: str) -> str:
         text = self.results.get(name, "not reached")
         return text if len(text) <= RESULT_LIMIT else text[: RESULT_LIMIT - 1] + "…"
+
+
+def _why(item: dict[str, str]) -> str:
+    """Why a task is degraded: its fallback was used, or another provider than the first answered."""
+    by = item.get("answered_by")
+    return f"{item['provider']} {item['error']}, {by} answered" if by else item["error"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from chalicelib.sourcemap import format_error
 from chalicelib.usecase import UseCase, load
 from workbench import notebook as notebooks
 from workbench.draft import draft
-from workbench.live import Ran
+from workbench.live import Ran, values
 from workbench.project import Project
 
 NOBODY = {"nobody": {"sha256": "0" * 64, "use_cases": ["*"]}}  # a stage is not served here, so nobody has a key
@@ -84,7 +84,7 @@ def tracebacks(ran: Ran) -> list[tuple[str, str]]:
     return [(step, text.strip("\n")) for step, text in found if text]
 
 
-def as_dict(ran: Ran, stage: str, with_trace: bool, results: dict[str, str]) -> dict[str, Any]:
+def as_dict(ran: Ran, stage: str, with_trace: bool) -> dict[str, Any]:
     """The decision, or the failure, as the API tells it; with the steps when they are asked for."""
     result = ran.result
     content: dict[str, Any] = {
@@ -98,9 +98,10 @@ def as_dict(ran: Ran, stage: str, with_trace: bool, results: dict[str, str]) -> 
     if result.failure:
         content["failure"] = asdict(result.failure) | {"traceback": dict(tracebacks(ran)).get(result.failure.step, "")}
     if with_trace:
-        timings = result.timings
+        timings, found = result.timings, values(ran)
+        errors = {fact.task: fact.error for fact in result.facts}
         content["steps"] = [
-            {"step": step.name, "kind": step.kind, "result": results.get(step.name),
+            {"step": step.name, "kind": step.kind, "result": found.get(step.name), "error": errors.get(step.name),
              "duration_ms": timings[step.name][1] if step.name in timings else None}
             for step in ran.usecase.graph.steps
         ]  # fmt: skip

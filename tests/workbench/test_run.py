@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+
+from chalicelib.asking import Call
+from chalicelib.run import Fact, Run
+from workbench.cli import main
+from workbench.live import Shown
 
 CONTRACT = """\
 from typing import Literal
@@ -38,8 +44,6 @@ def decide(score, share) -> Decision:
 @pytest.fixture
 def run(project: Any, cell: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """``artemis run payout …`` in this process, in a built project."""
-    from workbench.cli import main
-
     project.notebook(
         "payout",
         [
@@ -64,7 +68,7 @@ def test_the_stage_gives_the_parameters(run: Callable[..., Result]) -> None:
     done = run("--stage", "strict", "--format", "json", "--trace")
     content = json.loads(done.stdout)
     assert (content["status"], content["stage"], content["decision"]) == ("decided", "strict", {"outcome": "review"})
-    assert {step["step"]: step["result"] for step in content["steps"]}["score"] == "12"
+    assert {step["step"]: step["result"] for step in content["steps"]}["score"] == 12
 
 
 def test_a_request_from_a_file_and_from_the_input(run: Callable[..., Result], project: Any) -> None:
@@ -95,6 +99,34 @@ def test_a_fallback_is_said_and_explained_in_the_trace(run: Callable[..., Result
     done = run("--request", request)
     assert (done.exit_code, done.stdout, done.stderr) == (0, "pay   degraded: score (failed)\n", "")
     assert "cell 3 [steps], line 4, in score" in run("--request", request, "--trace").stderr
+    steps = json.loads(run("--request", request, "--trace", "--format", "json").stdout)["steps"]
+    (score,) = [step for step in steps if step["step"] == "score"]
+    assert (score["result"], score["error"]["message"]) == (-1, "no score")
+
+
+def test_a_provider_that_stood_in_is_told_apart_from_a_fallback() -> None:
+    calls = [Call("predict", "http", "", "", 1.0, error="unreachable"), Call("predict", "local", "m", "1", 1.0)]
+    result = Run('{"outcome": "pay"}', facts=[Fact("score", "k", "1", None, False, calls)])
+    usecase: Any = None  # a headline does not need it
+    assert Shown(usecase, result, {}).headline() == "pay   degraded: score (http unreachable, local answered)"
+
+
+def test_a_photo_that_cannot_be_had_exits_with_2_and_says_why(
+    project: Any, sound: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    project.notebook("review", sound())
+    project.stage("staging", "photos: {buckets: [member-photos]}\n")
+    assert not project.build().failed
+    monkeypatch.chdir(project.root)
+    request = '{"user_id": "u", "photo": {"s3": "s3://member-photos/a.jpg"}}'
+    done = CliRunner().invoke(main, ["run", "review", "--stage", "staging", "--request", request])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: nothing was decided: ") and len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,12 @@ def run(name: str, given: str | None, stage: str, trace: bool, form: str) -> Non
 
     Exit code 1 when a step fails, with its place in the notebook; 2 when the request is not valid.
     """
-    from workbench.live import results
     from workbench.once import as_dict
 
     project = find_project()
     ran = _decide(project, find_use_case(project, name), given, stage)
     if form == "json":
-        click.echo(json.dumps(as_dict(ran, stage, trace, results(ran)), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(as_dict(ran, stage, trace), ensure_ascii=False, indent=1))
     else:
         _print(ran, trace)
     if ran.result.failure:
@@ -46,7 +45,7 @@ def run(name: str, given: str | None, stage: str, trace: bool, form: str) -> Non
 
 
 def _decide(project: Project, name: str, given: str | None, stage: str) -> Ran:
-    from chalicelib.errors import ContractError, Invalid, Malformed, SettingsError
+    from chalicelib.errors import ContractError, Invalid, Malformed, ServiceError, SettingsError
     from workbench.once import NotBuilt, decide, example, is_stale, prepare
 
     try:
@@ -62,6 +61,8 @@ def _decide(project: Project, name: str, given: str | None, stage: str) -> Ran:
         raise CannotRun(f"the request is not valid:{problems}") from None
     except Malformed as error:
         raise CannotRun(f"--request is no JSON text: {error.detail}") from None
+    except ServiceError as error:  # a photo that cannot be had
+        raise CannotRun(f"nothing was decided: {error.detail}") from None
     except (NotBuilt, SettingsError, ContractError) as error:
         raise CannotRun(str(error)) from None
 
