@@ -31,11 +31,9 @@ NULL: dict[str, Any] = {"value": None}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Unsayable(ProviderError):
+def _unsayable(name: str, why: str) -> ProviderError:
     """A value that no parameter can hold. The message names its place and type, never the value."""
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"BigQuery: {name} {why}", code="refused", attempts=0)
+    return ProviderError(f"BigQuery: {name} {why}", code="refused", attempts=0)
 
 
 def parameters(values: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -79,9 +77,9 @@ def _array(name: str, values: Sequence[Any]) -> Typed:
     if {one["type"] for one in kinds} == {"INT64", "FLOAT64"}:
         kind = {"type": "FLOAT64"}
     elif any(one != kind for one in kinds):
-        raise Unsayable(name, "is a list of more than one type")
+        raise _unsayable(name, "is a list of more than one type")
     if kind["type"] == "ARRAY":
-        raise Unsayable(name, "is a list of lists, which BigQuery does not have")
+        raise _unsayable(name, "is a list of lists, which BigQuery does not have")
     return {"type": "ARRAY", "arrayType": kind}, {"arrayValues": [value for _, value in typed]}
 
 
@@ -95,7 +93,7 @@ def _kind(name: str, value: Any) -> str:
     for python, kind in _KINDS:
         if isinstance(value, python):
             return kind(value) if callable(kind) else kind
-    raise Unsayable(name, f"is of type {type(value).__name__}, which no parameter has")
+    raise _unsayable(name, f"is of type {type(value).__name__}, which no parameter has")
 
 
 def _scalar(name: str, kind: str, value: Any) -> dict[str, Any]:
@@ -103,11 +101,11 @@ def _scalar(name: str, kind: str, value: Any) -> dict[str, Any]:
         return NULL
     accepted, write = SCALARS[kind]
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind != "BOOL"):
-        raise Unsayable(name, f"is of type {type(value).__name__}, not {kind}")
+        raise _unsayable(name, f"is of type {type(value).__name__}, not {kind}")
     if isinstance(value, (float, Decimal)) and not isfinite(value):
-        raise Unsayable(name, "is not a finite number")
+        raise _unsayable(name, "is not a finite number")
     if isinstance(value, int) and kind == "INT64" and not -(2**63) <= value < 2**63:
-        raise Unsayable(name, "is beyond INT64")
+        raise _unsayable(name, "is beyond INT64")
     return {"value": write(value)}
 
 

@@ -96,7 +96,7 @@ class Talk:
         """Seconds that the next request may take. Raises ProviderError (timeout) when there are none."""
         seconds = min(self._rest.timeout, self._asking.left())
         if seconds <= 0:
-            raise RestError(f"no time left to ask {self._rest.service}", "timeout", attempts=self.attempts)
+            raise ProviderError(f"no time left to ask {self._rest.service}", "timeout", self.attempts)
         return seconds
 
     def ready(self) -> None:
@@ -139,9 +139,8 @@ class Talk:
         try:
             with translated(self._rest.service):
                 return _retried(act, again, waits, self._asking.left())
-        except ProviderError as error:
-            error.attempts = self.attempts
-            raise
+        except ProviderError as error:  # anew: its class is our own business, and is shown where it is not caught
+            raise ProviderError(str(error), error.code, self.attempts) from None
 
     def _send(self, method: str, url: str, params: Mapping[str, str] | None, body: Any) -> dict[str, Any]:
         from urllib3 import Timeout

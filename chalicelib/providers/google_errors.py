@@ -31,8 +31,8 @@ HINTS = {
 class RestError(ProviderError):
     """``again``: whether another attempt may help; ``wait``: after how many seconds at least."""
 
-    def __init__(self, message: str, code: str, again: bool = False, wait: float = 0.0, attempts: int = 0) -> None:
-        super().__init__(message, code=code, attempts=attempts)
+    def __init__(self, message: str, code: str, again: bool = False, wait: float = 0.0) -> None:
+        super().__init__(message, code=code, attempts=0)
         self.again, self.wait = again, wait
 
 

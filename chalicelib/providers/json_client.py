@@ -71,9 +71,8 @@ class JsonClient:
 
         try:
             return self._retrying(limit)(once), attempts
-        except ProviderError as error:
-            error.attempts = attempts
-            raise
+        except ProviderError as error:  # anew: its class is our own business, and is shown where it is not caught
+            raise ProviderError(str(error), error.code, attempts) from None
 
     def _retrying(self, limit: float) -> tenacity.Retrying:
         import tenacity

@@ -40,4 +40,5 @@ def of_kserve(url: str, tensors: dict[str, Any], **model: Any) -> Http:
 def failure(call: Callable[[], Any]) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
         call()
+    assert type(caught.value) is ProviderError  # who is shown its class need not wonder what it means
     return caught.value

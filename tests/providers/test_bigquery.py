@@ -49,6 +49,7 @@ def within(seconds: float, use_case: str = "") -> Asking:
 def refused(provider: BigQuery, *query: Any, asking: Asking | None = None) -> ProviderError:
     with pytest.raises(ProviderError) as raised:
         provider.query(*query, asking or within(20))
+    assert type(raised.value) is ProviderError
     assert "words of the provider" not in str(raised.value)
     return raised.value
 

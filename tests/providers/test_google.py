@@ -53,6 +53,7 @@ def within(seconds: float) -> Asking:
 def failure(api: Rest, asking: Asking = ANY_TIME) -> ProviderError:
     with pytest.raises(ProviderError) as raised:
         ask(api, asking)
+    assert type(raised.value) is ProviderError  # who is shown its class need not wonder what it means
     assert "words of the provider" not in str(raised.value) and SECRET not in str(raised.value)
     return raised.value
 
