@@ -68,7 +68,7 @@ class Buckets:
                     return Beginning(S3Object(bucket, key), 0, b"")
                 raise
             with closing(answer["Body"]) as body:
-                data = body.read(size)
+                data = b"".join(_pieces(body, size, until))
             total = str(answer.get("ContentRange") or "").rpartition("/")[2] or answer["ContentLength"]
             return Beginning(_state(bucket, key, answer), int(total), data)
 
@@ -119,8 +119,7 @@ class Buckets:
 
     def _next(self, body: Any, until: float) -> bytes:
         with self._asking(until):
-            chunk: bytes = body.read(CHUNK)
-            return chunk
+            return next(_pieces(body, CHUNK, until), b"")
 
     @contextmanager
     def _asking(self, until: float) -> Iterator[None]:
@@ -173,6 +172,15 @@ def _make(endpoint: str | None, region: str | None, before_send: Callable[..., N
     return client
 
 
+def _pieces(body: Any, size: int, until: float) -> Iterator[bytes]:
+    """Up to ``size`` bytes, as they come: a read of them all would wait anew for each that trickles in."""
+    while size and (piece := body._raw_stream.read1(min(size, CHUNK))):
+        size -= len(piece)
+        yield piece
+        if perf_counter() >= until:
+            raise TimeoutError
+
+
 def _state(bucket: str, key: str, answer: dict[str, Any]) -> S3Object:
     version = answer.get("VersionId")
     if version and version != "null":  # "null": written while the bucket kept no versions; it may be overwritten
@@ -196,7 +204,12 @@ def _reason(error: Exception) -> tuple[str, str]:
     if isinstance(error, TimeoutError):
         return "timeout", "no time was left"
     from botocore import exceptions
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+    if isinstance(error, ReadTimeoutError):
+        return "timeout", type(error).__name__
+    if isinstance(error, HTTPError):  # of a body, which is read without botocore
+        return "unreachable", type(error).__name__
     if isinstance(error, exceptions.ClientError):
         status, said = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)), _code(error)
         return _BY_CODE.get(said) or STATUSES.get(status) or _by_kind(status), said if said.isalnum() else str(status)

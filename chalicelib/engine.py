@@ -131,6 +131,8 @@ class _Execution:
         self.engine.workers.submit(pending.job)
 
     def _asking(self, step: Step, until: float) -> Asking:
+        # a little before the task is given up: who ends in time says why, and after how many attempts
+        until -= min(0.05, max(0.0, until - perf_counter()) / 10)
         return Asking(until, self._company, self.usecase.name, step.name, self.decision_id, step.task.reuse)
 
     def _company(self) -> int:

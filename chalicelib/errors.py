@@ -76,7 +76,7 @@ class ProviderError(ArtemisError):
 class PhotoError(ProviderError):
     """A task's photo cannot be read or decoded: no fault of the provider that wanted it, which was not called."""
 
-    def __init__(self, message: str, code: str) -> None:
+    def __init__(self, message: str, code: str = "refused") -> None:  # a default: copy() gives the message alone
         super().__init__(message, code=code, attempts=0)
 
 

@@ -43,6 +43,7 @@ def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Inta
     if policy.upload is not None:
         from chalicelib.uploads import put_away
 
+        seal(request, text)  # nothing is put anywhere for a request that is refused
         put_away(request, policy)
     return seal(request, text)
 

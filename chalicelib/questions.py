@@ -40,6 +40,11 @@ class Question:
             return (self.model, list(self.items)) if self.model else (list(self.items),)
         return self.items
 
+    @property
+    def is_fleeting(self) -> bool:
+        """Whether what is asked about may be another thing tomorrow: a photo in a bucket that keeps no versions."""
+        return self.capability in OF_PHOTOS and str(self.items[0].digest).startswith("s3-etag:")
+
     def digests(self) -> list[str]:
         """One digest for each item: equal for equal items of one capability and model, in any process."""
         return [digest(self.capability, item, self.model) for item in self.items]
@@ -51,5 +56,19 @@ class Question:
 
 def digest(capability: str, item: Any, model: str = "") -> str:
     """SHA-256 of one item of a question. Raises NotRecordable for what cannot be written as JSON."""
-    text = item.digest.encode() if capability in OF_PHOTOS else digestible("of the call", item)
+    if capability in OF_PHOTOS:
+        text = item.digest.encode()
+    else:
+        text = digestible("of the call", _typed(item) if capability == "query" else item)
     return hashlib.sha256(b"\0".join([capability.encode(), model.encode(), text])).hexdigest()
+
+
+def _typed(value: Any) -> Any:
+    """A query's parameters with their types, which BigQuery tells apart where JSON does not: a date and its text."""
+    if isinstance(value, dict):
+        return {name: _typed(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_typed(item) for item in value]
+    if value is None or type(value) in (str, bool, int, float):
+        return value
+    return [type(value).__name__, value.hex() if isinstance(value, bytes) else str(value)]

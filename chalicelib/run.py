@@ -34,9 +34,15 @@ class Fact:
     @property
     def stand_ins(self) -> list[tuple[Call, Call]]:
         """Each call that failed and had another provider answer in its place, with that one."""
-        answered = {(call.capability, call.asked): call for call in self.calls if call.error is None}
-        failed = [(call, answered.get((call.capability, call.asked))) for call in self.calls if call.error is not None]
-        return [(call, other) for call, other in failed if other is not None and other.provider != call.provider]
+        found, waiting = list[tuple[Call, Call]](), list[Call]()
+        for call in self.calls:
+            if call.error is not None:
+                waiting.append(call)
+                continue
+            same = [one for one in waiting if (one.capability, one.asked) == (call.capability, call.asked)]
+            found += [(one, call) for one in same if one.provider != call.provider]
+            waiting = [one for one in waiting if one not in same]
+        return found
 
 
 @dataclass(slots=True)

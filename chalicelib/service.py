@@ -76,6 +76,7 @@ class Service:
         """
         began = perf_counter()
         usecase = self.use_case(client, name, contract)
+        self.engine.check()  # before a photo is put anywhere
         deadline = self.settings.deadline if seconds is None else min(self.settings.deadline, seconds)
         request = intake.read(usecase.request_model, body, self.settings.photos.ending(began + deadline))
         now, decision_id = datetime.now(UTC), str(uuid7())

@@ -23,6 +23,7 @@ from chalicelib.photo import PhotoPolicy, find_samples
 LOCAL = "local"
 DEFAULT_DATABASE = "sqlite:///.artemis/artemis.db"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+ENDPOINT = re.compile(r"(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^@?#\s]*)?")
 STAGE_KEYS = {*routing.KEYS, "use_cases", "photos", "deadline"}
 
 
@@ -153,9 +154,9 @@ def endpoints(environment: Mapping[str, str], providers: Collection[str] | None 
         if providers is not None and name not in providers
     ]
     problems += [
-        f"ARTEMIS_ENDPOINTS: {name}: give an https URL; http is for this machine only"
+        f"ARTEMIS_ENDPOINTS: {name}: give an https URL without user and query; http is for this machine only"
         for name, url in entries.items()
-        if not re.match(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:|/|$)", url)
+        if not ENDPOINT.fullmatch(url)
     ]
     if problems:
         raise SettingsError(problems)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
+from time import perf_counter
 from typing import Any
 
 from chalicelib.asking import Asking
@@ -27,6 +28,7 @@ class Bounds:
 
         self.provider, self.limits = provider, limits
         self._last, self._left_alone = "", False
+        self._due = dict[object, float]()  # calls under way -> until when somebody waits, on the performance counter
         self._places = BoundedSemaphore(limits.concurrency)
         self._breaker: Any = CircuitBreaker(
             failure_threshold=limits.failures, recovery_timeout=limits.seconds, expected_exception=_is_trouble
@@ -39,23 +41,40 @@ class Bounds:
 
     @contextmanager
     def entered(self, asking: Asking) -> Iterator[None]:
-        """Room for one call. Raises ProviderError (circuit-open, busy) when there is none; then nothing was called."""
+        """Room for one call. Raises ProviderError (circuit-open, busy, timeout) where there is none."""
+        self._count_overdue()
         self._refuse_if_open()
         left = asking.left()
-        if not self._places.acquire(timeout=min(left, 3600) if left else 0.0):
+        if not left:
+            raise ProviderError(f"no time is left to ask {self.provider}", code="timeout", attempts=0)
+        if not self._places.acquire(timeout=min(left, 3600)):
             said = f"{self.limits.concurrency} calls of {self.provider} are under way: no place in time"
             raise ProviderError(said, code="busy", attempts=0)
+        call = object()
         try:
             self._refuse_if_open()  # it may have been opened while this one waited
-            with self._breaker:
-                yield
+            self._due[call] = asking.until
+            yield
         except BaseException as error:
-            self._failed(error)
+            self._ended(call, error)
             raise
         else:
-            self._answered()
+            self._ended(call, None)
         finally:
             self._places.release()
+
+    def _ended(self, call: object, error: BaseException | None) -> None:
+        """Tell the breaker how a call went, unless it was counted as overdue, or the provider had no part in it."""
+        if self._due.pop(call, None) is None or isinstance(error, PhotoError):
+            return
+        self._breaker.__exit__(error and type(error), error, None)
+        self._answered() if error is None else self._failed(error)
+
+    def _count_overdue(self) -> None:
+        """A call that nobody waits for any more is a failure, should its client never come back to say so."""
+        now = perf_counter()
+        for call in [call for call, until in list(self._due.items()) if until < now]:
+            self._ended(call, ProviderError(f"{self.provider} does not come back", code="timeout"))
 
     def _refuse_if_open(self) -> None:
         if self._breaker.opened:
@@ -79,4 +98,4 @@ class Bounds:
 
 def _is_trouble(kind: type[BaseException], error: BaseException | None) -> bool:
     """Whether a failure speaks against the provider: not one that is about this question alone."""
-    return not isinstance(error, PhotoError) and (not isinstance(error, ProviderError) or error.code in TROUBLE)
+    return not isinstance(error, ProviderError) or error.code in TROUBLE

@@ -7,6 +7,7 @@ What was last seen is kept in memory and, across processes, in the store. A vers
 from __future__ import annotations
 
 import logging
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -18,6 +19,7 @@ from chalicelib.errors import Unavailable
 from chalicelib.questions import Question
 
 log = logging.getLogger("artemis")
+MANY, TURN_SECONDS = 8, 3600  # so many changes in so long are none: versions that answer by turns
 FRESH_SECONDS = 60  # how long what another process has seen may go unnoticed
 
 
@@ -59,6 +61,7 @@ class Identity:
     def __init__(self, memory: Any = None) -> None:
         self._memory, self._lock = memory, Lock()
         self._seen: dict[tuple[str, str, str], Seen] = {}
+        self._changed: dict[tuple[str, str, str], deque[float]] = {}
         self._unsaved: list[Sighting] = []
         self._read_at = float(-FRESH_SECONDS)
 
@@ -74,13 +77,22 @@ class Identity:
         """Take in who answered; a change is logged."""
         key = question.capability, provider, question.model
         answered = answer.model, answer.version
-        if self._is_last(key, answered):
+        if self._is_last(key, answered) or self._takes_turns(key):
             return
-        with self._lock:
+        if not self._lock.acquire(timeout=min(asking.left(), 5)):
+            return  # the answer is paid for: it does not wait for a slow store; the next one will be noted
+        try:
             if self._memory is not None:
                 self._read()  # another process may have seen it before
             if not self._is_last(key, answered):
                 self._change(key, answered, asking)
+        finally:
+            self._lock.release()
+
+    def _takes_turns(self, key: tuple[str, str, str]) -> bool:
+        """Whether several versions answer by turns, as behind an endpoint that splits its traffic."""
+        times = self._changed.get(key)
+        return times is not None and len(times) == MANY and monotonic() - times[0] < TURN_SECONDS
 
     def _is_stale(self) -> bool:
         return monotonic() - self._read_at > FRESH_SECONDS
@@ -93,6 +105,7 @@ class Identity:
         seen = self._seen.get(key)
         number = seen.number + 1 if seen else 1
         self._seen[key] = Seen(number, *answered)
+        self._changed.setdefault(key, deque(maxlen=MANY)).append(monotonic())
         previous = f"{seen.model} {seen.version}" if seen else None
         sighting = Sighting(*key, number, *answered, previous, datetime.now(UTC), asking.decision_id)
         if self._memory is not None:

@@ -38,6 +38,13 @@ class Ledger:
         call.ms = round((perf_counter() - self._began.pop(id(call))) * 1000, 3)
         call.error = error
 
+    def give_up(self, since: int) -> None:
+        """What was opened since then and has not ended is late; its end changes nothing any more."""
+        taken = self.taken().calls
+        for at in range(since, len(taken)):
+            if id(self.calls[at]) in self._began:
+                self.calls[at] = taken[at]
+
     def taken(self) -> Ledger:
         """A copy that nothing changes any more: a task given up may still be running."""
         now, began = perf_counter(), dict(self._began)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -63,7 +64,7 @@ class Answers:
         """Position -> stored answer of this model version, not older than ``age`` seconds."""
         if self._memory is None:
             return {}
-        since = datetime.now(UTC) - timedelta(seconds=age)
+        since = datetime.now(UTC) - timedelta(seconds=min(age, 3e9))
         try:
             rows = self._memory().answers(keys, model, version, since)
         except Unavailable as error:
@@ -73,7 +74,9 @@ class Answers:
         for position, key in enumerate(keys):
             if key in rows:
                 text, units, decision_id = rows[key]
-                found[position] = Stored(codec(question.capability).decode(text), model, version, units, decision_id)
+                with suppress(NotRecordable):  # stored in a form that was another then: it is asked for anew
+                    result = codec(question.capability).decode(text)
+                    found[position] = Stored(result, model, version, units, decision_id)
         return found
 
 

@@ -11,16 +11,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.asking import Answer, Asking, Call
-from chalicelib.calling.flights import Flights
+from chalicelib.calling.flights import Flight, Flights
 from chalicelib.calling.identity import Identity
 from chalicelib.calling.ledger import Ledger
+from chalicelib.calling.notes import call_of, note_reuse, results_of, source_of, storable
 from chalicelib.calling.reuse import Answers, Stored, keys_of, to_keep
 from chalicelib.calling.routing import Routing
 from chalicelib.errors import ProviderError
 from chalicelib.models import CAPABILITIES, Models, ModelSource
 from chalicelib.questions import BY_ITEM, Question
 from chalicelib.workers import Job, Workers
-
 
 if TYPE_CHECKING:
     from chalicelib.calling.bounds import Bounds
@@ -73,12 +73,23 @@ class Router:
         """The first answer of the chain. Raises what the last one asked raised."""
         observe = self._observe or (lambda _question, _told: None)
         try:
-            answered = self._ask_chain(question, asking, ledger)
+            answered = self._ask_distinct(question, asking, ledger)
         except ProviderError as error:
             observe(question, error)
             raise
         observe(question, answered)
         return answered
+
+    def _ask_distinct(self, question: Question, asking: Asking, ledger: Ledger) -> Answered:
+        """Equal items of one list are asked about, and paid for, once."""
+        digests = question.digests() if len(question.items) > 1 else []
+        distinct = {digest: position for position, digest in reversed(list(enumerate(digests)))}
+        if len(distinct) == len(digests):
+            return self._ask_chain(question, asking, ledger)
+        positions = sorted(distinct.values())
+        answered = self._ask_chain(question.only(positions), asking, ledger)
+        results = dict(zip((digests[position] for position in positions), answered.results, strict=True))
+        return Answered([deepcopy(results[digest]) for digest in digests], answered.source)
 
     def _ask_chain(self, question: Question, asking: Asking, ledger: Ledger) -> Answered:
         chain = self.routing.chain(question)
@@ -95,9 +106,11 @@ class Router:
 
     def _in_time(self, name: str, question: Question, asking: Asking, ledger: Ledger, sharers: int) -> Answered:
         """Ask one with somebody behind it: it gets its share of the time, whether or not its client keeps to it."""
+        if self._workers.exhausted:  # nobody else counts them: who stands in answers, and all seems well
+            raise ProviderError(f"{name}: too many calls hang", code="busy", attempts=0)
         until = perf_counter() + min(asking.left() / sharers, 3600)
         outcome: list[Answered | BaseException] = []
-        done = Event()
+        done, since = Event(), len(ledger.calls)
 
         def run() -> None:
             try:
@@ -110,6 +123,7 @@ class Router:
         self._workers.submit(job)
         if not done.wait(max(0.0, until - perf_counter())):
             self._workers.abandon(job)
+            ledger.give_up(since)
             raise ProviderError(f"{name} did not answer {question.name} in its share of the time", code="timeout")
         (result,) = outcome
         if isinstance(result, BaseException):
@@ -119,54 +133,70 @@ class Router:
     def _ask_one(self, name: str, question: Question, asking: Asking, ledger: Ledger) -> Answered:
         """From what is stored where that may be used, and the rest from the provider."""
         age = self.routing.age(question) if asking.reuse is None else asking.reuse
-        if not age or not self._answers.kept:
+        if not age or not self._answers.kept or question.is_fleeting:
             answer, _ = self._fly(name, question, asking, ledger)
-            return Answered(_results(question, answer), ModelSource(**_who(name, answer)))
+            return Answered(results_of(question, answer), source_of(name, answer))
         keys = keys_of(question, name, self.routing.deciding(name))
         found = self._stored(name, question, keys, age)
-        _note_reuse(name, question, found, ledger)
+        note_reuse(name, question, found, ledger)
         results = [found[position].result if position in found else None for position in range(len(keys))]
         missing = [position for position in range(len(keys)) if position not in found]
         who: Any = next(iter(found.values()), None)
         if missing:
             asked = question.only(missing)
             who, own = self._fly(name, asked, asking, ledger)
-            for position, result in zip(missing, _results(asked, who), strict=True):
+            for position, result in zip(missing, results_of(asked, who), strict=True):
                 results[position] = result
             if own:
-                ledger.answers += to_keep(asked, [keys[at] for at in missing], _results(asked, who), who)
-        return Answered(results, ModelSource(**_who(name, who)))
+                ledger.answers += to_keep(asked, [keys[at] for at in missing], results_of(asked, who), who)
+            if found and (who.model, who.version) != next((one.model, one.version) for one in found.values()):
+                # the model has changed meanwhile: what was found is another's
+                asked = question.only(sorted(found))
+                who, _ = self._fly(name, asked, asking, ledger)
+                for position, result in zip(sorted(found), results_of(asked, who), strict=True):
+                    results[position] = result
+        return Answered(results, source_of(name, who))
 
     def _stored(self, name: str, question: Question, keys: list[str], age: float) -> dict[int, Stored]:
         seen, pin = self.identity.last(question, name), self.routing.pin(question, name)
-        if seen is None or (pin is not None and pin != seen.version):
+        if seen is None:
             return {}
-        return self._answers.find(question, keys, seen.model, seen.version, age)
+        return self._answers.find(question, keys, seen.model, pin or seen.version, age)
 
-    def _fly(self, name: str, question: Question, asking: Asking, ledger: Ledger) -> tuple[Answer, bool]:
-        """One call for all who ask the same at once; after a failed one each asks for itself. True: an own call."""
+    def _fly(
+        self, name: str, question: Question, asking: Asking, ledger: Ledger, failed: int = 0
+    ) -> tuple[Answer, bool]:
+        """One call for all who ask the same at once; if it fails one more, for all who are left. True: an own call."""
         key = name, tuple(question.digests())
-        flight, leads = self._flights.board(key, asking.decision_id)
+        flight, leads = self._flights.board(key, asking)
         if leads:
-            answer = None
-            try:
-                answer = self._call(name, question, asking, ledger)
-                return answer, True
-            finally:
-                self._flights.land(key, flight, answer)
-        call = ledger.open(_call_of(name, question, attempts=0, shared=True, reused_from=flight.decision_id or None))
-        landed = flight.landed.wait(min(asking.left(), 3600))
+            return self._lead(key, flight, partial(self._call, name, question, asking, ledger)), True
+        call = ledger.open(call_of(name, question, attempts=0, shared=True, reused_from=flight.decision_id or None))
+        landed = flight.landed.wait(min(asking.left(), flight.left(), 3600))
         ledger.close(call, None if flight.answer else "failed" if landed else "timeout")
-        if not landed:
+        if not landed and not asking.left():
             raise ProviderError(f"{name} has not answered an identical {question.name} in time", code="timeout")
         if flight.answer is None:
-            return self._call(name, question, asking, ledger), True
+            if landed and failed and flight.error is not None:
+                raise flight.error
+            return self._fly(name, question, asking, ledger, failed + landed)
         call.model, call.version, call.units = flight.answer.model, flight.answer.version, flight.answer.units
         return replace(flight.answer, result=deepcopy(flight.answer.result)), False
 
+    def _lead(self, key: Any, flight: Flight, call: Callable[[], Answer]) -> Answer:
+        answer, failure = None, None
+        try:
+            answer = call()
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self._flights.land(key, flight, answer, failure)
+        return answer
+
     def _call(self, name: str, question: Question, asking: Asking, ledger: Ledger) -> Answer:
         """The provider's answer, noted however it ends."""
-        call = ledger.open(_call_of(name, question, error="timeout"))  # what it is if nobody closes it
+        call = ledger.open(call_of(name, question, error="timeout"))  # what it is if nobody closes it
         try:
             answer = self._bounded(name, question, asking, call)
             if not answer.provider:
@@ -193,6 +223,7 @@ class Router:
         else:
             with bounds.entered(asking):
                 answer = method(*question.arguments, asking)
+        answer = replace(answer, model=storable(answer.model, 200), version=storable(answer.version, 100))
         call.model, call.version = answer.model, answer.version
         call.units, call.attempts = answer.units, answer.attempts
         return answer
@@ -224,38 +255,3 @@ class Router:
                     managed = getattr(provider, "MANAGED", False)
                     self._bounds[name] = Bounds(name, self.routing.limits(name)) if managed else None
         return self._bounds[name]
-
-
-def _results(question: Question, answer: Answer) -> list[Any]:
-    return list(answer.result) if question.capability in BY_ITEM else [answer.result]
-
-
-def _who(name: str, answered: Any) -> dict[str, str]:
-    return {"provider": getattr(answered, "provider", "") or name, "model": answered.model, "version": answered.version}
-
-
-def _call_of(name: str, question: Question, **noted: Any) -> Call:
-    items = len(question.items) if question.capability in BY_ITEM else 1
-    return Call(question.capability, name, "", "", 0.0, question.model, items, **noted)
-
-
-def _note_reuse(name: str, question: Question, found: dict[int, Stored], ledger: Ledger) -> None:
-    """One entry for each decision that something was taken from."""
-    by_decision: dict[str, list[Stored]] = {}
-    for stored in found.values():
-        by_decision.setdefault(stored.decision_id, []).append(stored)
-    for decision_id, taken in by_decision.items():
-        ledger.calls.append(
-            Call(
-                question.capability,
-                name,
-                taken[0].model,
-                taken[0].version,
-                0.0,
-                question.model,
-                len(taken),
-                units=sum(stored.units for stored in taken),
-                attempts=0,
-                reused_from=decision_id,
-            )
-        )

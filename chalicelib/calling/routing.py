@@ -23,18 +23,21 @@ from chalicelib.questions import Question
 KEYS = ("providers", "provider_settings", "pin", "reuse")
 
 
+CONCURRENCY = 24  # fewer than the tasks that may hang: one provider alone does not stop the service
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """``concurrency``: calls at once in a process. The breaker opens after ``failures`` in a row, for ``seconds``."""
 
-    concurrency: int = 32
+    concurrency: int = CONCURRENCY
     failures: int = 5
     seconds: float = 30
 
 
 LIMITS = {"concurrency", "breaker"}  # of any provider; everything else under provider_settings is its own
 BREAKER = {"failures", "seconds"}
-UNASKED = LIMITS | {"timeout", "attempts", "endpoint", "window_ms"}  # settings that change no answer
+UNASKED = LIMITS | {"timeout", "attempts", "window_ms"}  # settings that change no answer
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
@@ -86,7 +89,7 @@ class Routing:
     def limits(self, provider: str) -> Limits:
         """The bounds of a provider."""
         entry = self.settings.get(provider, {})
-        return Limits(**{"concurrency": entry.get("concurrency", 32)} | (entry.get("breaker") or {}))
+        return Limits(**{"concurrency": entry.get("concurrency", CONCURRENCY)} | (entry.get("breaker") or {}))
 
     def own(self, provider: str) -> dict[str, Any]:
         """The provider's own settings."""
@@ -112,6 +115,14 @@ def check(content: Mapping[str, Any], providers: Collection[str] | None) -> list
     return [problem for key, check in checks.items() for problem in in_mapping(content, key, check)]
 
 
+def meant(name: str, known: Collection[str]) -> str:
+    """What a misspelt name may stand for; all there are, where it is like none."""
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
 def in_mapping(content: Mapping[str, Any], key: str, check: Callable[[str, Any], list[str]]) -> list[str]:
     """The problems of each entry of a mapping in a stage file, each with where it is."""
     value = content.get(key) or {}
@@ -123,7 +134,7 @@ def in_mapping(content: Mapping[str, Any], key: str, check: Callable[[str, Any],
 def _check_name(name: str) -> list[str]:
     capability, slash, model = name.partition("/")
     if capability not in CAPABILITIES:
-        return [f"no such capability; known: {', '.join(CAPABILITIES)}"]
+        return [f"no such capability; {meant(capability, CAPABILITIES)}"]
     if slash and (capability != "predict" or not NAME.fullmatch(model)):
         return ["only predict has models: predict/<name>"]
     return []
@@ -138,20 +149,26 @@ def _check_chain(name: str, entry: Any, providers: Collection[str] | None) -> li
         return [f"{entry!r} is neither a provider's name nor a list of them"]
     if len(set(names)) < len(names):
         return [f"{entry!r} names a provider twice"]
-    unknown = [one for one in names if providers is not None and one not in providers]
-    return [f"no provider is named {one!r}; known: {', '.join(providers or ())}" for one in unknown]
+    return [problem for one in names for problem in _check_provider(one, providers)]
+
+
+def _check_provider(name: str, providers: Collection[str] | None) -> list[str]:
+    if providers is None or name in providers:
+        return []
+    return [f"no provider is named {name!r}; {meant(name, providers)}"]
 
 
 def _check_settings(name: str, entry: Any, providers: Collection[str] | None) -> list[str]:
-    if providers is not None and name not in providers:
-        return [f"no provider is named {name!r}; known: {', '.join(providers)}"]
+    if problems := _check_provider(name, providers):
+        return problems
     if not isinstance(entry, dict):
         return ["not a mapping"]
-    breaker = entry.get("breaker") or {}
-    if not isinstance(breaker, dict) or breaker.keys() - BREAKER:
-        return [f"breaker: give a mapping with {' and '.join(sorted(BREAKER))}"]
-    numbers = {"concurrency": entry.get("concurrency", 1)} | {f"breaker.{key}": value for key, value in breaker.items()}
-    return [
+    breaker, numbers = entry.get("breaker") or {}, {"concurrency": entry.get("concurrency", 1)}
+    if isinstance(breaker, dict) and breaker.keys() <= BREAKER:
+        numbers |= {f"breaker.{key}": value for key, value in breaker.items()}
+    else:
+        problems = [f"breaker: give a mapping with {' and '.join(sorted(BREAKER))}"]
+    return problems + [
         f"{key}: {value!r} is not a positive whole number"
         for key, value in numbers.items()
         if not isinstance(value, int) or isinstance(value, bool) or value < 1

@@ -22,6 +22,10 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from pydantic import ValidationError
+
+from chalicelib.errors import ProviderError
+
 PROVIDERS = {
     "local": "chalicelib.providers.local:Local",
     "rekognition": "chalicelib.providers.rekognition:Rekognition",
@@ -41,5 +45,10 @@ def provider_class(name: str) -> Any:
 
 
 def make(name: str, settings: Mapping[str, Any]) -> Any:
-    """A provider with its settings."""
-    return provider_class(name)(settings)
+    """A provider with its settings. Raises ProviderError (not-configured) where they do not hold."""
+    try:
+        return provider_class(name)(settings)
+    except ValidationError as error:  # its own text shows what was given: a password in an endpoint, for instance
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong)
+        raise ProviderError(f"the settings of {name}: {problems}", code="not-configured", attempts=0) from None

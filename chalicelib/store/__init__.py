@@ -13,7 +13,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, and_, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from chalicelib.errors import SettingsError, Unavailable
@@ -96,17 +96,21 @@ class Store:
 
     def last_seen(self) -> dict[tuple[str, str, str], tuple[int, str, str]]:
         """(capability, provider, asked) -> (number, model, version) that was seen last."""
-        seen = {}
-        for row in self.versions():
-            seen[row["capability"], row["provider"], row["asked"]] = row["number"], row["model"], row["version"]
-        return seen
-
-    def versions(self) -> list[dict[str, Any]]:
-        """Every version in which a model was seen, oldest first."""
         self._prepare()
-        query = select(model_versions).order_by(model_versions.c.number, model_versions.c.seen_at)
         with self._available(), self._reader.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(_newest_versions()).mappings()
+            return {
+                (row["capability"], row["provider"], row["asked"]): (row["number"], row["model"], row["version"])
+                for row in rows
+            }
+
+    def versions(self, most: int = 1000) -> list[dict[str, Any]]:
+        """The versions in which models were seen, oldest first; of very many the last ones."""
+        self._prepare()
+        newest = (model_versions.c.seen_at.desc(), model_versions.c.number.desc())
+        query = select(model_versions).order_by(*newest).limit(most)
+        with self._available(), self._reader.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()][::-1]
 
     def ping(self) -> None:
         """Raises Unavailable when the store cannot be used."""
@@ -152,6 +156,14 @@ class Store:
             yield
         except self._errors as error:
             raise Unavailable("the store cannot be reached", code="store-unavailable", retry_after=2) from error
+
+
+def _newest_versions() -> Any:
+    """The last version of each model, by one pass over the primary key."""
+    table = model_versions
+    key = table.c.capability, table.c.provider, table.c.asked
+    newest = select(*key, func.max(table.c.number).label("number")).group_by(*key).subquery()
+    return select(table).join(newest, and_(*(column == newest.c[column.name] for column in (*key, table.c.number))))
 
 
 def _create_schema(engine: Engine) -> None:
