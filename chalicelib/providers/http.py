@@ -14,7 +14,8 @@ In place of … stand ``"model": "name"`` and ``"version": "1.2"``, both optiona
 Scores and confidences are 0 to 1, boxes fractions of the displayed picture (EXIF orientation applied), origin top
 left; lists of texts and instances are answered by lists of the same length and order. A prediction has any form of
 ``chalicelib.predictions``, and its list may be called ``predictions`` instead of ``result``: that is what TensorFlow
-Serving, KServe v1, MLflow and Vertex AI containers answer to ``instances``. With ``references: true`` a photo in S3 is
+Serving, KServe v1, MLflow and Vertex AI containers answer to ``instances``; ``classes`` in the stage file names what
+they only number. With ``references: true`` a photo in S3 is
 sent as ``{"photo": {"s3": "s3://bucket/key", "version": "…" or null, "etag": "…"}}``: the server reads it itself.
 
 A whole server of this form:
@@ -104,8 +105,12 @@ class Http:
         self, capability: str, place: str, server: Server | Model, content: Any, items: int, asking: Asking
     ) -> Answer:
         target = Target(self.settings.address(server), f"provider_settings.http.{place}", server.token_env)
-        name = place.removeprefix("models.")
-        return self._ask(target, content, asking, items, lambda found: plain.read(capability, found, items, name))
+        name, classes = place.removeprefix("models."), server.classes if isinstance(server, Model) else []
+
+        def read(found: Any) -> plain.Read:
+            return plain.read(capability, found, items, name, classes)
+
+        return self._ask(target, content, asking, items, read)
 
     def _kserve(
         self, name: str, model: Model, tensors: kserve.Tensors, features: list[dict[str, Any]], asking: Asking

@@ -6,6 +6,7 @@ provider_settings:
       fraud:                                   # our name of it: models.predict("fraud", …)
         url: https://models.example/fraud
         token_env: FRAUD_TOKEN
+        classes: ["no", "yes"]                 # of [0.2, 0.8]; in quotes, as YAML's no is false
       churn:
         url: https://triton.example            # /v2/models/churn-7/infer is added
         protocol: kserve_v2
@@ -25,6 +26,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from chalicelib.predictions import Classes
 from chalicelib.providers.kserve import Tensors
 
 SOURCES = ("moderation", "faces", "text", "labels", "embedding")
@@ -59,6 +61,7 @@ class Model(BaseModel, extra="forbid", hide_input_in_errors=True):
     Args:
         url: as for any server; for ``kserve_v2`` what stands before ``/v2``.
         token_env: the environment variable that holds its bearer token.
+        classes: the names of its classes "0", "1", … in order; ``kserve_v2`` has them in ``tensors.outputs``.
         model: the server's name of it; not given: ours. Only for ``kserve_v2``, as what follows.
         version: the version to ask for; not given: the server's choice.
         tensors: see :class:`chalicelib.providers.kserve.Tensors`.
@@ -67,6 +70,7 @@ class Model(BaseModel, extra="forbid", hide_input_in_errors=True):
     url: str
     token_env: Variable | None = None
     protocol: Literal["plain", "kserve_v2"] = "plain"
+    classes: Classes = []
     model: str | None = None
     version: str | None = None
     tensors: Tensors | None = None
@@ -75,6 +79,8 @@ class Model(BaseModel, extra="forbid", hide_input_in_errors=True):
     def _agrees(self) -> Model:
         if self.protocol == "kserve_v2" and self.tensors is None:
             raise ValueError("kserve_v2 needs tensors: its inputs, with name and datatype")
+        if self.protocol == "kserve_v2" and self.classes:
+            raise ValueError("classes: those of kserve_v2 stand in tensors.outputs.classes")
         if self.protocol == "plain" and (self.model or self.version or self.tensors):
             raise ValueError("model, version and tensors are for the protocol kserve_v2; a plain url names its model")
         return self

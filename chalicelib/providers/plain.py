@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -15,14 +15,16 @@ NOISE = 1e-6  # what rounding may do to a number between 0 and 1
 Read = tuple[Any, str, str]  # the result, its model and the model's version
 
 
-def read(capability: str, content: Any, items: int, name: str) -> Read:
+def read(capability: str, content: Any, items: int, name: str, classes: Sequence[str] = ()) -> Read:
     """The result, model and version that a server answered. ``name``: of the model, where the answer has none.
+
+    ``classes``: the names of a predicting model's classes, where they are not to be its own.
 
     Raises ProviderError (bad-answer) for what is not of the documented form.
     """
     try:
         result = content["result"] if "result" in content else content["predictions"]
-        found = _READERS[capability](result)
+        found = _predictions(result, classes) if capability == "predict" else _READERS[capability](result)
         if capability in ("embedding", "predict") and len(found) != items:
             raise ProviderError(f"{len(found)} results are no answer to {items} items", code="bad-answer")
         return found, _text(content.get("model") or name), _version(content.get("version"))
@@ -54,8 +56,8 @@ def _vectors(result: Any) -> list[list[float]]:
     return vectors
 
 
-def _predictions(result: Any) -> list[Prediction]:
-    return [prediction(item) for item in _list(result)]
+def _predictions(result: Any, classes: Sequence[str]) -> list[Prediction]:
+    return [prediction(item, classes) for item in _list(result)]
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
@@ -64,7 +66,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "text": _lines,
     "labels": _labels,
     "embedding": _vectors,
-    "predict": _predictions,
 }
 
 

@@ -9,6 +9,9 @@
             endpoint: price-xgboost
             format: csv
             columns: [area, rooms, year]
+          match:
+            endpoint: match-xgboost
+            classes: ["no", "yes"]                of [0.2, 0.8], or of 0.8; in quotes, as YAML's no is false
 
 ``model`` is the endpoint, with the inference component or target model where one is named; ``version`` is the
 production variant that answered (``x-Amzn-Invoked-Production-Variant``). SageMaker tells no version of the model
@@ -40,7 +43,7 @@ from pydantic import BaseModel, Field, model_validator
 from chalicelib.asking import ANY_TIME, UNREPORTED, Answer, Asking
 from chalicelib.errors import ProviderError
 from chalicelib.models import Prediction
-from chalicelib.predictions import prediction
+from chalicelib.predictions import Classes, prediction
 from chalicelib.providers.aws import AwsSettings, attempts, call, client, read
 
 Features = list[dict[str, Any]]
@@ -54,6 +57,7 @@ class Model(BaseModel, extra="forbid"):
     format: Literal["json", "csv"] = "json"
     items: Literal["objects", "rows", "features"] = Field("objects", description="form of an item in JSON")
     columns: list[str] = Field([], description="the features in the model's order; JSON objects need none")
+    classes: Classes = Field([], description='names of its classes "0", "1", … in order')
     variant: str | None = Field(None, description="production variant; SageMaker's weights decide where not given")
     inference_component: str | None = Field(None, description="of an endpoint that hosts several")
     target_model: str | None = Field(None, description="file of a multi-model endpoint, e.g. model-a.tar.gz")
@@ -104,7 +108,8 @@ class SageMaker:
         runtime, kind = client("sagemaker-runtime", self.settings), TYPES[spoken.format]
         response = call(runtime, "invoke_endpoint", asking, **spoken.place(), Body=body, ContentType=kind, Accept=kind)
         tried = attempts(response)
-        predictions = _read(model, read(response, runtime), response.get("ContentType", kind), len(features), tried)
+        content, kind = read(response, runtime), response.get("ContentType", kind)
+        predictions = _read(model, spoken.classes, content, kind, len(features), tried)
         version = response.get("InvokedProductionVariant", UNREPORTED)
         return Answer(predictions, spoken.identity(), version, units=len(features), attempts=tried)
 
@@ -159,13 +164,13 @@ def _sendable(value: Any, nested: bool) -> bool:
     return value is None or isinstance(value, (str, int))
 
 
-def _read(name: str, content: bytes, kind: str, count: int, tried: int) -> list[Prediction]:
+def _read(name: str, classes: list[str], content: bytes, kind: str, count: int, tried: int) -> list[Prediction]:
     try:
         items = _csv(content.decode(), count) if kind.startswith("text/csv") else _json(content)
         if len(items) != count:
             what = f"the model {name!r} answered {len(items)} predictions for {count} items"
             raise ProviderError(what, code="bad-answer")
-        return [prediction(item) for item in items]
+        return [prediction(item, classes) for item in items]
     except ProviderError as error:
         raise ProviderError(str(error), code=error.code, attempts=tried) from None
     except (ValueError, RecursionError):
@@ -190,6 +195,6 @@ def _csv(text: str, count: int) -> list[Any]:
 
 def _value(cell: str) -> float | str:
     try:
-        return float(cell)
+        return int(cell) if cell.isdecimal() else float(cell)  # a class's number is whole
     except ValueError:
         return cell.strip()

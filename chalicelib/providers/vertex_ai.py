@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field
 from chalicelib.asking import ANY_TIME, UNREPORTED, Answer, Asking
 from chalicelib.errors import ProviderError
 from chalicelib.models import Prediction
-from chalicelib.predictions import prediction
+from chalicelib.predictions import Classes, prediction
 from chalicelib.providers.google import Rest, Talk
 from chalicelib.providers.google_settings import Endpoint, GoogleSettings
 
@@ -41,6 +41,7 @@ class VertexModel(BaseModel, extra="forbid"):
     columns: list[str] | None = Field(
         None, description="features in this order: an instance is then a list, as scikit-learn and XGBoost servers want"
     )
+    classes: Classes = Field([], description='names of its classes "0", "1", … in order; AutoML names them itself')
     trained_on: Literal["csv", "bigquery"] = Field(
         "csv", description='of AutoML: a model trained on CSV wants every value as a string, "bigquery" only integers'
     )
@@ -78,7 +79,7 @@ class VertexAI:
         path = f"{self._place}/endpoints/{deployed.endpoint_id}:predict"
         for some in _portions(instances, _json_bytes, REQUEST_BYTES, len(instances)):
             body = talk.ask("POST", path, {"instances": some}, base=None if self._emulated else deployed.endpoint)
-            found += [_predicted(item, talk) for item in _listed(body, len(some), talk)]
+            found += [_predicted(item, deployed.classes, talk) for item in _listed(body, len(some), talk)]
             versions.add(_version(body))
         version = "+".join(sorted(versions)) or UNREPORTED
         return Answer(found, deployed.endpoint_id, version, units=len(features), attempts=talk.attempts)
@@ -156,9 +157,9 @@ def _listed(body: dict[str, Any], count: int, talk: Talk) -> list[Any]:
     return predictions
 
 
-def _predicted(item: Any, talk: Talk) -> Prediction:
+def _predicted(item: Any, classes: list[str], talk: Talk) -> Prediction:
     try:
-        return prediction(item)
+        return prediction(item, classes)
     except ProviderError as error:
         error.attempts = talk.attempts
         raise
