@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.asking import Call
+from chalicelib.run import Fact
+
 
 def changes(deciding: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = deciding.service.models()["changes"]
@@ -58,6 +61,15 @@ def test_two_processes_that_see_the_same_change_list_it_once_and_a_change_back_a
     assert [change["to"] for change in changes(one)] == ["lengths 1", "lengths 2"]
 
 
+def test_versions_that_answer_by_turns_are_not_a_change_each_time(deciding: Any) -> None:
+    """An endpoint that splits its traffic between two variants."""
+    one = deciding()
+    for number in range(40):
+        one.providers["one"].version = str(number % 2)
+        one.decide("similar", "a")
+    assert 2 <= len(changes(one)) <= 8
+
+
 def test_a_sighting_is_not_lost_with_a_decision_that_could_not_be_stored(deciding: Any) -> None:
     one = deciding()
     one.decide("similar", "a")
@@ -93,3 +105,13 @@ def test_another_provider_in_its_place_is_told_in_degraded_and_in_the_trace(deci
     stand_in = {"capability": "embedding", "provider": "one", "answered_by": "two"}
     assert made["degraded"] == [{"task": "vectors", "error": "throttled", **stand_in}]
     assert [(call["provider"], call.get("error")) for call in one.calls(made)] == [("one", "throttled"), ("two", None)]
+
+
+def test_a_stand_in_is_told_though_the_first_answers_the_next_question_of_the_task() -> None:
+    def call(provider: str, error: str | None = None) -> Call:
+        return Call("text", provider, "m", "1", 1.0, error=error)
+
+    fact = Fact("text", "", "[]", None, False, [call("one", "timeout"), call("two"), call("one")])
+    assert [(failed.provider, other.provider) for failed, other in fact.stand_ins] == [("one", "two")]
+    retried = Fact("text", "", "[]", None, False, [call("one", "failed"), call("one")])
+    assert retried.stand_ins == []

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from chalicelib.errors import DecisionFailed
+from chalicelib.questions import Question, digest
 
 
 def test_without_leave_every_call_is_paid(deciding: Any) -> None:
@@ -101,6 +105,63 @@ def test_a_new_version_is_asked_for_everything_again(deciding: Any) -> None:
     assert one.asked == [["a"], ["b"], ["a"]]
 
 
+def test_a_list_is_of_one_version_even_where_the_model_changes_in_the_middle_of_it(deciding: Any) -> None:
+    one = deciding(reuse="30d")
+    one.decide("similar", "a", "b")
+    one.providers["one"].version = "2"
+    one.decide("similar", "a", "b", "c")
+    assert one.asked == [["a", "b"], ["c"], ["a", "b"]]
+
+
+def test_the_first_decision_of_a_new_process_takes_all_that_is_stored(deciding: Any) -> None:
+    """Its tasks ask at once, and each waits until what is stored has been read."""
+    deciding(reuse="30d").decide("similar", "a")
+    other = deciding(reuse="30d")
+    store, reading, read = other.service.store(), threading.Event(), other.service.store().last_seen
+
+    def slow() -> Any:
+        reading.set()
+        time.sleep(0.3)
+        return read()
+
+    store.last_seen = slow
+    identity, question = other.service.identity, Question("embedding", ("a",))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(identity.last, question, "one")
+        assert reading.wait(20)
+        assert identity.last(question, "one") is not None
+        assert first.result(20) is not None
+
+
+def test_a_stored_answer_of_another_form_is_asked_for_anew(deciding: Any) -> None:
+    one = deciding(reuse="30d")
+    one.decide("similar", "a")
+    with one.service.store()._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE paid_answers SET result = '{\"vector\": 1}'")
+    one.decide("similar", "a")
+    assert one.asked == [["a"], ["a"]]
+
+
+def test_an_age_longer_than_time_is_no_error(deciding: Any) -> None:
+    one = deciding(reuse="999999d")
+    one.decide("similar", "a")
+    one.decide("similar", "a")
+    assert one.asked == [["a"]]
+
+
+def test_a_photo_in_a_bucket_without_versions_is_looked_at_again() -> None:
+    photo = type("P", (), {"digest": "s3-etag:1"})()
+    assert Question("faces", (photo,)).is_fleeting
+    photo.digest = "s3-version:1"
+    assert not Question("faces", (photo,)).is_fleeting
+
+
+def test_parameters_of_a_query_are_told_apart_by_their_types() -> None:
+    values = [date(2026, 1, 1), "2026-01-01", Decimal("1"), "1", 1, 1.5, b"\xff", True, None, [date(2026, 1, 1)]]
+    digests = {digest("query", ("SELECT @a", {"a": value})) for value in values}
+    assert len(digests) == len(values)
+
+
 def test_only_the_pinned_version_is_used_again(deciding: Any) -> None:
     one = deciding(reuse="30d")
     one.decide("similar", "a")
@@ -108,6 +169,9 @@ def test_only_the_pinned_version_is_used_again(deciding: Any) -> None:
     pinned.providers["one"].version = "2"
     pinned.decide("similar", "a")
     assert pinned.asked == [["a"]]
+    back = deciding(reuse="30d", pin={"embedding": "1"})
+    back.decide("similar", "a")
+    assert back.asked == []  # the pinned one's answers count, though another was seen since
 
 
 def test_the_same_asked_at_once_by_two_decisions_is_stored_once_and_both_are_answered(deciding: Any) -> None:
