@@ -155,14 +155,8 @@ class _Build:
             self.report.changes[f"stage {name}"] = "removed"
 
     def _parse_stage(self, path: Path, data: bytes, use_cases: set[str]) -> None:
-        try:
-            self.stages[path.stem] = stages.parse(data)
-            problems = stages.check(self.stages[path.stem], use_cases)
-        except ValueError as error:
-            self.stages[path.stem] = {}
-            problems = [f"not YAML: {error}"]
-        for problem in problems:
-            self._problem(self.project.relative(path), "stage-file", problem, "see docs/operations.md")
+        self.stages[path.stem], problems = stages.read(data, self.project.relative(path), use_cases)
+        self.report.problems += problems
         if problems:
             self._keep_stage(path.stem)
 
@@ -190,8 +184,9 @@ class _Build:
     def _changed(self, found: Found) -> list[Ingredients]:
         """The use cases to make anew; the others keep their entries."""
         changed = []
-        kept = {stage: self.old.stages.get(stage, {}) for stage in self.bad_stages}  # what they go on serving
-        answered = {stage: stages.answered(content) for stage, content in (self.stages | kept).items()}
+        served = {name: content for name, content in self.stages.items() if name not in self.bad_stages}
+        served |= {name: content for name, content in self.old.stages.items() if name in self.bad_stages}
+        answered = {stage: stages.answered(content) for stage, content in served.items()}
         named = {stage: sorted(names) for stage, names in answered.items()}
         for name, (path, data) in found.notebooks.items():
             overrides = {stage: stages.overrides_of(content, name) for stage, content in self.stages.items()}

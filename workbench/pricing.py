@@ -18,6 +18,7 @@ from chalicelib.costs import ANY, UNITS
 from workbench import stages
 from workbench.problems import Problem
 from workbench.project import Project
+from workbench.yaml_keys import TWICE, Place, pairs, repeated
 
 RULE = "price-list"
 HINT = "see docs/operations.md"
@@ -32,7 +33,6 @@ MEASURED = {
 BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 Prices = dict[str, dict[str, dict[str, Any]]]
-Place = tuple[str, ...]  # the keys that lead to a problem
 Trouble = tuple[Place, str]
 
 
@@ -168,7 +168,7 @@ def _meant(name: str, known: Iterable[str]) -> str:
 
 
 class _Places:
-    """Where keys stand in a file, and which stand there twice: YAML itself takes the last one in silence."""
+    """Where keys stand in a file, and which stand there twice."""
 
     def __init__(self, data: bytes) -> None:
         import yaml
@@ -178,22 +178,8 @@ class _Places:
             self._root = yaml.compose(data, yaml.SafeLoader)
         except (yaml.YAMLError, ValueError, RecursionError):
             self._root = None
-        self._walked: set[int] = set()  # an anchor's node is met again at each of its aliases
-        self._own: dict[Place, Any] = {}
-        self.repeated = list(self._repeated(self._root, ()))
-
-    def _repeated(self, node: Any, place: Place) -> Iterator[Trouble]:
-        if id(node) in self._walked:
-            return
-        self._walked.add(id(node))
-        names: set[str] = set()
-        for key, value in _pairs(node):
-            name = str(key.value)
-            if name in names:
-                self._own[*place, name] = key.start_mark
-                yield (*place, name), "stands there twice"
-            names.add(name)
-            yield from self._repeated(value, (*place, name))
+        self._own = dict(repeated(self._root))
+        self.repeated: list[Trouble] = [(place, TWICE) for place in self._own]
 
     def problem(self, path: str, place: Place, message: str, mark: Any = None) -> Problem:
         """A problem at ``mark``, or at the last key of ``place`` that is there."""
@@ -208,15 +194,8 @@ class _Places:
         node = self._root
         mark = node.start_mark if node is not None else None
         for name in place:
-            found = [(key.start_mark, value) for key, value in _pairs(node) if str(key.value) == name]
+            found = [(key.start_mark, value) for key, value in pairs(node) if str(key.value) == name]
             if not found:
                 break
             mark, node = found[-1]
         return mark
-
-
-def _pairs(node: Any) -> list[tuple[Any, Any]]:
-    """The keys and values of a mapping's node; none of any other."""
-    import yaml
-
-    return node.value if isinstance(node, yaml.MappingNode) else []

@@ -45,7 +45,7 @@ def _mark(data: bytes, message: str) -> Any:
     except (ValueError, RecursionError):
         return None
     path, separator, rest = message.partition(": ")
-    names = path.split(".") if separator and re.fullmatch(r"[\w.-]+", path) else []
+    names = path.split(".") if separator and re.fullmatch(r"[\w./-]+", path) else []
     names += re.findall(r"'([^']*)'", rest if names else message)[:1]
     return _follow(node, names)
 

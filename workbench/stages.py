@@ -7,20 +7,46 @@ from collections.abc import Collection
 from functools import cache
 from typing import Any
 
+from workbench.problems import Problem
+from workbench.yaml_keys import TWICE, repeated
+
 
 def parse(data: bytes) -> Any:
     """A stage file's content as JSON would hold it. Raises ValueError.
 
     Dates stay the text they are written as, and keys become text: what the manifest holds is JSON.
     """
+    return _parse(data)[0]
+
+
+def read(data: bytes, path: str, use_cases: Collection[str]) -> tuple[Any, list[Problem]]:
+    """A stage file's content, {} of what is no YAML, and all that is wrong with it but parameters' values."""
+    try:
+        content, said = _parse(data)
+        said += check(content, use_cases)
+    except ValueError as error:
+        content, said = {}, [f"not YAML: {error}"]
+    return content, [Problem(path, 0, 0, 0, "stage-file", text, _hint(text)) for text in said]
+
+
+def _hint(text: str) -> str:
+    from chalicelib.calling.routing import KEYS
+
+    return "see docs/models.md" if text.startswith(KEYS) else "see docs/operations.md"
+
+
+def _parse(data: bytes) -> tuple[Any, list[str]]:
+    """The content, and a text for each key that stands there twice."""
     import yaml
 
     try:
-        content = yaml.load(data, _loader()) or {}  # noqa: S506  a SafeLoader
+        loader = _loader()(data)
+        node = loader.get_single_node()
+        content = (loader.construct_document(node) if node is not None else None) or {}
         json.dumps(content, ensure_ascii=False).encode()
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(_words(error)) from None
-    return json.loads(json.dumps(content))
+    return json.loads(json.dumps(content)), [f"{'.'.join(place)}: {TWICE}" for place, _ in repeated(node)]
 
 
 def _words(error: Exception) -> str:
@@ -44,13 +70,13 @@ def _loader() -> Any:
 
 
 def check(content: Any, use_cases: Collection[str]) -> list[str]:
-    """Every problem of a stage file's content but those of parameters' values."""
+    """What is wrong with a stage file's content, all of it at once, but parameters' values."""
     from chalicelib.providers import PROVIDERS
     from chalicelib.settings import check_stage
     from workbench import provider_settings
 
     try:
-        return check_stage(content, use_cases, PROVIDERS) or provider_settings.check(content)
+        return [*check_stage(content, use_cases, PROVIDERS), *provider_settings.check(content)]
     except Exception as error:  # one bad file must not keep the notebooks from being built
         return [f"it cannot be checked: {type(error).__name__}: {error}"]
 

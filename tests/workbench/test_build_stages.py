@@ -19,8 +19,10 @@ def review(project: Any, sound: Any) -> Any:
 BAD = {  # a stage file -> (rule, what the message names)
     "an unknown key": ("provider: {faces: local}", "stage-file", "provider"),
     "an unknown use case": ("use_cases: {foto_review: {}}", "stage-file", "foto_review"),
-    "an unknown capability": ("providers: {smell: local}", "stage-file", "smell"),
+    "an unknown capability": ("providers: {smell: local}", "stage-file", "smell: no such capability; known: moder"),
+    "a misspelt capability": ("providers: {moderaton: local}", "stage-file", "did you mean 'moderation'?"),
     "an unknown provider": ("providers: {faces: nobody}", "stage-file", "nobody"),
+    "a misspelt provider": ("providers: {faces: rekogniton}", "stage-file", "did you mean 'rekognition'?"),
     "a list of providers": ("providers: {faces: [local, nobody]}", "stage-file", "nobody"),
     "a list of nobody": ("providers: {faces: []}", "stage-file", "faces"),
     "a provider twice": ("providers: {faces: [local, local]}", "stage-file", "twice"),
@@ -30,12 +32,38 @@ BAD = {  # a stage file -> (rule, what the message names)
     "an unknown setting": (
         "provider_settings: {rekognition: {regoin: eu-west-1}}",
         "stage-file",
-        "provider_settings.rekognition.regoin: there is no such setting",
+        "provider_settings.rekognition.regoin: there is no such setting; did you mean 'region'?",
     ),
     "a setting of another kind": (
         "provider_settings: {rekognition: {timeout: soon}}",
         "stage-file",
         "provider_settings.rekognition.timeout",
+    ),
+    "an unknown setting of a model": (
+        "provider_settings: {sagemaker: {models: {score: {endpiont: e}}}}",
+        "stage-file",
+        "provider_settings.sagemaker.models.score.endpiont: there is no such setting; did you mean 'endpoint'?",
+    ),
+    "a setting that is like none": ("provider_settings: {local: {zzz: 1}}", "stage-file", "known: "),
+    "a word that YAML takes for true or false": (
+        "provider_settings: {http: {models: {m: {url: 'http://127.0.0.1/', classes: [no, up]}}}}",
+        "stage-file",
+        'a valid string; yes, no, on and off are true and false in YAML: write "no" in quotes',
+    ),
+    "a server without TLS": (
+        "provider_settings: {http: {models: {m: {url: 'http://far.example/'}}}}",
+        "stage-file",
+        "provider_settings.http: m: http is for this machine",
+    ),
+    "a key twice": (
+        "providers: {faces: local}\nproviders: {faces: local}",
+        "stage-file",
+        "providers: stands there twice",
+    ),
+    "a capability twice": (
+        "providers: {faces: local, faces: rekognition}",
+        "stage-file",
+        "providers.faces: stands there",
     ),
     "no place for a call": ("provider_settings: {local: {concurrency: 0}}", "stage-file", "concurrency: 0"),
     "a breaker that is a number": ("provider_settings: {local: {breaker: 5}}", "stage-file", "failures and seconds"),
@@ -193,6 +221,8 @@ PLACED = {  # a stage file -> line and column of the key that is wrong
     "an unknown provider": (WHOLE.replace("local", "nobody"), 3, 3),
     "an unknown key": (WHOLE.replace("providers:", "provider:"), 2, 1),
     "no YAML": (WHOLE.replace("local", "local: x"), 3, 15),
+    "a key twice": (WHOLE + "providers: {}\n", 8, 1),
+    "a model of predict twice": ("providers:\n  predict/a: local\n  predict/a: local\n", 3, 3),
     "in one line": ('use_cases: {photo_review: {parameters: {"faces_max": 0.5}}}', 1, 41),
 }
 

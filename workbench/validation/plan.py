@@ -22,6 +22,7 @@ from workbench.make import Ingredients, make
 from workbench.notebook import Notebook
 from workbench.problems import Problem
 from workbench.project import Project, requirements
+from workbench.stage_places import placed
 
 
 class Refused(Exception):
@@ -79,14 +80,10 @@ def read_stage(project: Project, stage: str) -> Any:
     if stage not in known:
         names = ", ".join(known) or "none"
         raise BadSetting(f"there is no stage {stage!r}: usecases/stages/ has {names}")
-    try:
-        content = stages.parse(known[stage].read_bytes())
-        said = stages.check(content, find(project).names)
-    except ValueError as error:
-        said = [f"not YAML: {error}"]
-    if said:
-        path = project.relative(known[stage])
-        raise Refused([Problem(path, 0, 0, 0, "stage-file", text, "see docs/operations.md") for text in said])
+    path = project.relative(known[stage])
+    content, problems = stages.read(known[stage].read_bytes(), path, find(project).names)
+    if problems:
+        raise Refused(placed(project, problems))
     return content
 
 
