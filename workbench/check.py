@@ -8,12 +8,17 @@ from workbench.project import Project
 
 
 def check(project: Project, names: set[str] | None = None, processes: int = 1, anew: bool = False) -> list[Problem]:
-    """Every problem, in reading order; with ``names`` only those of these use cases' notebooks.
+    """Every problem, in reading order; with ``names`` those of these use cases, and of stage files, which serve all.
 
     Looks only at what changed since the last check or build, unless ``anew``.
     """
     problems = build(project, check=True, processes=processes, advise=True, anew=anew).problems
     if names:
-        wanted = {f"usecases/{name}.ipynb" for name in names}
-        problems = [problem for problem in problems if problem.notebook in wanted]
+        problems = [problem for problem in problems if any(_concerns(problem, name) for name in names)]
     return sorted(problems)
+
+
+def _concerns(problem: Problem, name: str) -> bool:
+    if problem.rule == "stage-parameters":
+        return problem.message.startswith(f"use_cases.{name}.")
+    return problem.rule == "stage-file" or problem.notebook == f"usecases/{name}.ipynb"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from workbench.build import build
+from workbench.check import check
 
 
 @pytest.fixture
@@ -51,3 +52,15 @@ def test_a_stage_that_is_not_built_lacks_no_provider(review: Any) -> None:
     assert [problem.rule for problem in build(review).problems] == ["no-provider"]
     review.stage("production", "providers: {faces: nobody}")  # goes on serving what it has: nobody for faces
     assert {problem.rule for problem in build(review).problems} == {"stage-file", "no-provider"}
+
+
+def test_a_check_of_one_use_case_shows_what_is_wrong_with_its_stages(review: Any, sound: Any) -> None:
+    review.notebook("other", sound())
+    review.notebook("third", sound.exporting("x = {}[0"))
+    parameters = "{photo_review: {parameters: {nothing: 1}}, other: {parameters: {nothing: 1}}}"
+    review.stage("production", f"deadline: soon\nuse_cases: {parameters}\n")
+    review.stage("staging", "providers: {faces: local}\n")
+    found = [problem for problem in check(review, {"photo_review"}) if problem.severity == "error"]
+    assert {problem.notebook for problem in found} == {"usecases/stages/production.yaml"}
+    assert [problem.rule for problem in found] == ["stage-file", "stage-parameters"]
+    assert "use_cases.photo_review.parameters" in found[1].message

@@ -19,8 +19,8 @@ from workbench.commands.common import CannotRun, find_project, find_use_case, fo
 def check(names: tuple[str, ...], form: str, no_cache: bool) -> None:
     """Check notebooks and stage files against every rule; no module is written.
 
-    Without NAME all use cases and stages. Exit code 1 when there is an error; warnings and infos alone exit with 0.
-    The rules are explained in docs/rules.md.
+    Without NAME all use cases; with one what concerns it, stage files included. Exit code 1 when there is an error;
+    warnings and infos alone exit with 0. The rules are explained in docs/rules.md.
     """
     from workbench.check import check as run
     from workbench.share import Died
