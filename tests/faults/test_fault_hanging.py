@@ -21,8 +21,6 @@ from chalicelib.models import Moderation
 from chalicelib.service import LOCAL_CLIENT
 
 BODY = json.dumps(request())
-# Bugs of chalicelib/calling, with a patch for each in the report: remove the mark with the bug.
-known_bug = pytest.mark.xfail(reason="a known bug of chalicelib/calling", strict=False)
 DEADLINE = 0.8  # seconds, of the stage
 
 
@@ -57,7 +55,6 @@ def service_of(deciding: Any, cloud: Cloud, deaf: Deaf, **settings: Any) -> Any:
     return deciding(cloud, fakes={"rekognition": deaf}, stage={"deadline": DEADLINE}, **settings)
 
 
-@known_bug
 @pytest.mark.parametrize("cloud", ["rekognition"], indirect=True)
 def test_the_same_question_asked_again_does_not_wait_for_the_one_that_hangs(
     deciding: Any, cloud: Cloud, deaf: Deaf
@@ -68,7 +65,6 @@ def test_the_same_question_asked_again_does_not_wait_for_the_one_that_hangs(
     assert service.decide("needed").outcome == (200, [])
 
 
-@known_bug
 @pytest.mark.parametrize("cloud", ["rekognition", "sagemaker"], indirect=True)
 def test_nor_for_a_real_client_that_a_dribbling_answer_keeps(deciding: Any, cloud: Cloud) -> None:
     with dribbling(cloud.emulator.port, connections=1) as url:
@@ -78,7 +74,6 @@ def test_nor_for_a_real_client_that_a_dribbling_answer_keeps(deciding: Any, clou
         assert service.decide("needed").outcome == (200, [])
 
 
-@known_bug
 @pytest.mark.parametrize("cloud", ["rekognition"], indirect=True)
 def test_who_joined_a_call_that_hangs_asks_for_itself_in_the_time_that_is_left(
     deciding: Any, cloud: Cloud, deaf: Deaf
@@ -96,7 +91,6 @@ def test_who_joined_a_call_that_hangs_asks_for_itself_in_the_time_that_is_left(
     assert [(call.get("shared", False), call.get("error")) for call in calls] == [(True, "timeout"), (False, None)]
 
 
-@known_bug
 @pytest.mark.parametrize("cloud", ["rekognition"], indirect=True)
 def test_calls_that_never_end_count_as_failures_of_their_provider(deciding: Any, cloud: Cloud, deaf: Deaf) -> None:
     service = service_of(deciding, cloud, deaf, breaker={"failures": 2, "seconds": 60})
@@ -105,7 +99,6 @@ def test_calls_that_never_end_count_as_failures_of_their_provider(deciding: Any,
     assert service.decide("optional").outcome == (200, [{"task": "asked", "error": "circuit-open"}])
 
 
-@known_bug
 @pytest.mark.parametrize("cloud", ["http"], indirect=True)
 def test_who_has_no_time_left_to_ask_says_nothing_against_a_provider(deciding: Any, cloud: Cloud) -> None:
     service = deciding(cloud, breaker={"failures": 2, "seconds": 60})
@@ -132,10 +125,7 @@ def test_who_finds_no_place_because_of_one_that_hangs_is_told_by_the_deadline(
     check_leaks(*made)
 
 
-BUGGY = [pytest.param(name, marks=known_bug) for name in ("google_vision", "vertex_ai", "bigquery", "http")]
-
-
-@pytest.mark.parametrize("where", ["rekognition", *BUGGY])
+@pytest.mark.parametrize("where", ["rekognition", "google_vision", "vertex_ai", "bigquery", "http"])
 def test_a_secret_in_an_endpoint_is_not_shown(deciding: Any, check_leaks: Any, make_cloud: Any, where: str) -> None:
     cloud = make_cloud(where)
     cloud.settings["endpoint"] = f"https://user:{MARKER}@127.0.0.1:9"
