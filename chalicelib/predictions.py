@@ -54,8 +54,8 @@ def prediction(item: Any, classes: Sequence[str] = ()) -> Prediction:
 
 
 def which(position: int, count: int) -> str:
-    """``item 2 of 2``: which of several a message is about; empty where there is only one."""
-    return f"item {position + 1} of {count}" if count > 1 else ""
+    """``(item 2 of 2)`` after a space: which of several a message is about; empty where there is only one."""
+    return f" (item {position + 1} of {count})" if count > 1 else ""
 
 
 def _read(item: Any, classes: list[str]) -> Prediction:

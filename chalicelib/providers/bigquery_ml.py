@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from chalicelib.asking import UNREPORTED
 from chalicelib.errors import ProviderError
 from chalicelib.models import Prediction
-from chalicelib.predictions import prediction
+from chalicelib.predictions import prediction, which
 from chalicelib.providers.bigquery_values import parameter, table
 from chalicelib.providers.google import Talk
 
@@ -68,10 +68,11 @@ def statement(model: MlModel) -> str:
 
 def parameter_of(model: MlModel, features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The query's parameter. Raises ProviderError (refused) unless each item has just the model's columns."""
-    for item in features:
+    for position, item in enumerate(features):
         differing = sorted(map(str, set(item) ^ set(model.columns)))
         if differing:
-            message = f"BigQuery: features and columns of {model.name} differ: {', '.join(differing)}"
+            whose = which(position, len(features))
+            message = f"BigQuery: features and columns of {model.name} differ: {', '.join(differing)}{whose}"
             raise ProviderError(message, code="refused", attempts=0)
     rows = [[place, *(item[name] for name in model.columns)] for place, item in enumerate(features)]
     names = [PLACE, *(f"feature {name}" for name in model.columns)]

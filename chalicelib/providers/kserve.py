@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from chalicelib.asking import UNREPORTED
 from chalicelib.errors import ProviderError
 from chalicelib.models import Prediction
-from chalicelib.predictions import prediction
+from chalicelib.predictions import prediction, which
 
 WHOLE = {f"{sign}INT{bits}": (sign, bits) for sign in ("", "U") for bits in (8, 16, 32, 64)}
 Datatype = Literal[
@@ -73,9 +73,10 @@ def infer_path(model: str, version: str | None) -> str:
 def infer_body(tensors: Tensors, features: list[dict[str, Any]]) -> dict[str, Any]:
     """The request for these items. Raises ProviderError (refused) where an item does not fit the tensors."""
     known = {name for tensor in tensors.inputs for name in tensor.features}
-    for item in features:
+    for place, item in enumerate(features):
         if unknown := sorted(item.keys() - known):
-            raise _refused(f"no input takes the feature {unknown[0]!r}; known: {', '.join(sorted(known))}")
+            what = f"{unknown[0]!r}{which(place, len(features))}"
+            raise _refused(f"no input takes the feature {what}; known: {', '.join(sorted(known))}")
     body: dict[str, Any] = {"inputs": [_tensor(tensor, features) for tensor in tensors.inputs]}
     return body if tensors.content_type is None else {"parameters": {"content_type": tensors.content_type}, **body}
 
@@ -111,18 +112,22 @@ def predictions(tensors: Tensors, content: Any, items: int) -> list[Prediction]:
 
 def _tensor(tensor: Input, features: list[dict[str, Any]]) -> dict[str, Any]:
     fit = _fit(tensor.datatype)
-    data = [_value(item, number, name, fit, tensor) for number, item in enumerate(features) for name in tensor.features]
+    data = [
+        _value(item, which(place, len(features)), name, fit, tensor)
+        for place, item in enumerate(features)
+        for name in tensor.features
+    ]
     shape = [len(features), len(tensor.features)]
     return {"name": tensor.name, "shape": shape, "datatype": tensor.datatype, "data": data}
 
 
-def _value(item: dict[str, Any], number: int, name: str, fit: Callable[[Any], Any], tensor: Input) -> Any:
+def _value(item: dict[str, Any], of_several: str, name: str, fit: Callable[[Any], Any], tensor: Input) -> Any:
     if name not in item:
-        raise _refused(f"item {number} lacks the feature {name!r}")
+        raise _refused(f"feature {name!r} is missing{of_several}")
     try:
         return fit(item[name])
     except (TypeError, ValueError, OverflowError):
-        raise _refused(f"feature {name!r} of item {number} is no {tensor.datatype}") from None
+        raise _refused(f"feature {name!r} is no {tensor.datatype}{of_several}") from None
 
 
 def _fit(datatype: str) -> Callable[[Any], Any]:

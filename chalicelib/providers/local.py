@@ -88,11 +88,11 @@ class Local:
     def predict(self, model: str, features: list[dict[str, Any]], asking: Asking = ANY_TIME) -> Answer:
         """A model file's prediction for each item.
 
-        Raises ProviderError: refused for an unknown model and for a feature that is missing or no number, failed
-        for a model file that cannot be read.
+        Raises ProviderError: refused for an unknown model and for a feature that is missing or no number,
+        not-configured for a model file that cannot be read or does not describe a model.
         """
         file = self._files.get(model)
-        return Answer([file.predict(item) for item in features], model, file.version, units=len(features))
+        return Answer(file.predict(features), model, file.version, units=len(features))
 
 
 _READING = Lock()  # RapidOCR keeps the picture's pre-processing in itself during a call

@@ -30,7 +30,7 @@ from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from chalicelib.errors import ProviderError
 from chalicelib.models import Prediction
-from chalicelib.predictions import prediction
+from chalicelib.predictions import prediction, which
 from chalicelib.providers.folders import find_folder
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -71,12 +71,15 @@ class ModelFile:
     def __init__(self, name: str, version: str, answer: Callable[[dict[str, Any]], Any]) -> None:
         self.version, self._name, self._answer = version, name, answer
 
-    def predict(self, features: dict[str, Any]) -> Prediction:
-        """One item's prediction. Raises ProviderError (refused) for a feature that is missing or no number."""
+    def predict(self, features: list[dict[str, Any]]) -> list[Prediction]:
+        """A prediction for each item. Raises ProviderError (refused) for a feature that is missing or no number."""
+        return [self._predict(item, which(place, len(features))) for place, item in enumerate(features)]
+
+    def _predict(self, features: dict[str, Any], of_several: str) -> Prediction:
         try:
             return prediction(self._answer(features))
         except ProviderError as error:
-            raise ProviderError(f"model {self._name!r}: {error}", error.code, error.attempts) from None
+            raise ProviderError(f"model {self._name!r}: {error}{of_several}", error.code, error.attempts) from None
 
 
 class ModelFiles:
@@ -87,7 +90,7 @@ class ModelFiles:
         self._read: dict[str, tuple[Path, Stamp, ModelFile]] = {}
 
     def get(self, name: str) -> ModelFile:
-        """The model of this name. Raises ProviderError: refused when there is none, failed when it cannot be read."""
+        """The model of this name. Raises ProviderError: refused when there is none, not-configured for a broken one."""
         folder = find_folder(self._folder)
         paths = [folder / f"{name}{ending}" for ending in (".json", ".onnx")] if folder and NAME.fullmatch(name) else []
         paths = [path for path in paths if path.is_file()]
@@ -96,14 +99,15 @@ class ModelFiles:
         try:
             return self._current(name, paths)
         except OSError as error:
-            raise ProviderError(f"a file of model {name!r} cannot be read: {error.strerror}", attempts=0) from None
+            file = Path(error.filename or paths[0]).name
+            raise unusable(f"{self._folder}/{file} cannot be read: {error.strerror}") from None
 
     def _current(self, name: str, paths: list[Path]) -> ModelFile:
         stamp = tuple((status.st_mtime_ns, status.st_size) for status in (path.stat() for path in paths))
         with self._lock:
             known = self._read.get(name)
             if known is None or known[:2] != (paths[0], stamp):
-                known = self._read[name] = paths[0], stamp, _read(name, paths)
+                known = self._read[name] = paths[0], stamp, _read(name, self._folder, paths)
             return known[2]
 
     def _unknown(self, name: str, folder: Path | None) -> str:
@@ -113,30 +117,40 @@ class ModelFiles:
         return f"no model is named {name[:100]!r} in {self._folder}; there are: {', '.join(known) or 'none'}"
 
 
-def _read(name: str, paths: list[Path]) -> ModelFile:
+def _read(name: str, folder: str, paths: list[Path]) -> ModelFile:
+    place = f"{folder}/{name}"
     contents = {path.suffix: path.read_bytes() for path in paths}
     if ".json" not in contents:
-        raise ProviderError(f"{name}.onnx needs a {name}.json beside it: its version and columns", attempts=0)
-    declared = _declared(name, contents[".json"])
+        raise unusable(f"{place}.onnx needs a {name}.json beside it: its version and columns")
+    declared = _declared(place, contents[".json"])
     if isinstance(declared, OnnxModel) != (".onnx" in contents):
         beside = "a" if ".onnx" in contents else "no"
-        raise ProviderError(f"{name}.json is of kind {declared.kind!r}, and {beside} {name}.onnx lies beside it")
+        raise unusable(f"{place}.json is of kind {declared.kind!r}, and {beside} {name}.onnx lies beside it")
     digest = hashlib.sha256(b"\0".join(contents.values())).hexdigest()
     version = f"{declared.version}+{digest[:12]}"
     if isinstance(declared, LinearModel):
         return ModelFile(name, version, lambda features: _linear(declared, features))
     from chalicelib.providers.local_onnx import Network
 
-    return ModelFile(name, version, Network(name, contents[".onnx"], declared))
+    return ModelFile(name, version, Network(place, contents[".onnx"], declared))
 
 
-def _declared(name: str, content: bytes) -> LinearModel | OnnxModel:
+def _declared(place: str, content: bytes) -> LinearModel | OnnxModel:
     try:
         return _DECLARATION.validate_json(content, strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"][1:])) or "the top"
-        raise ProviderError(f"{name}.json does not describe a model: {first['msg']} (at {where})") from None
+        problems = map(_problem, error.errors(include_url=False, include_input=False, include_context=False))
+        raise unusable(f"{place}.json does not describe a model: {'; '.join(problems)}") from None
+
+
+def _problem(detail: Any) -> str:
+    where = ".".join(map(str, detail["loc"][1:]))  # without the kind
+    return f"{detail['msg']} (at {where})" if where else str(detail["msg"])
+
+
+def unusable(message: str) -> ProviderError:
+    """The failure that a broken file is: nothing was asked, and nobody but who wrote it can mend it."""
+    return ProviderError(message, code="not-configured", attempts=0)
 
 
 def _linear(model: LinearModel, features: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.errors import ProviderError
-from chalicelib.providers.local_files import OnnxModel, feature, number
+from chalicelib.providers.local_files import OnnxModel, feature, number, unusable
 from chalicelib.providers.local_weights import package
 
 NUMBERS = {
@@ -26,7 +26,7 @@ NOISE = 1e-6  # by which a sum of 32-bit numbers may miss 0 or 1
 class Network:
     """A loaded network: called with one item's features, it gives what :func:`chalicelib.predictions.prediction` reads.
 
-    Raises ProviderError when the network and its description do not fit.
+    Raises ProviderError (not-configured) when the network and its description do not fit.
     """
 
     def __init__(self, name: str, content: bytes, declared: OnnxModel) -> None:
@@ -37,7 +37,7 @@ class Network:
         try:
             self._session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common class
-            raise ProviderError(f"{name}.onnx cannot be loaded: {type(error).__name__}") from None
+            raise unusable(f"{name}.onnx cannot be loaded: {type(error).__name__}") from None
         self._name, self._declared = name, declared
         self._inputs = {one.name: one.type for one in self._session.get_inputs()}
         outputs = [one.name for one in self._session.get_outputs()]
@@ -47,14 +47,14 @@ class Network:
 
     def _check(self, outputs: list[str]) -> None:
         if self._output not in outputs:
-            raise ProviderError(f"{self._name}.onnx has no output {self._output!r}; it has: {', '.join(outputs)}")
+            raise unusable(f"{self._name}.onnx has no output {self._output!r}; it has: {', '.join(outputs)}")
         if not self._by_name and len(self._inputs) != 1:
-            raise ProviderError(
+            raise unusable(
                 f"{self._name}.onnx has the inputs {', '.join(self._inputs)}: name just these as columns, in any order"
             )
         unknown = sorted(set(self._inputs.values()) - NUMBERS.keys() - {TEXTS})
         if unknown:
-            raise ProviderError(f"{self._name}.onnx takes {unknown[0]}, which features cannot be")
+            raise unusable(f"{self._name}.onnx takes {unknown[0]}, which features cannot be")
 
     def __call__(self, features: dict[str, Any]) -> Any:
         given = self._given(features)

@@ -43,7 +43,7 @@ from pydantic import BaseModel, Field, model_validator
 from chalicelib.asking import ANY_TIME, UNREPORTED, Answer, Asking
 from chalicelib.errors import ProviderError
 from chalicelib.models import Prediction
-from chalicelib.predictions import Classes, prediction
+from chalicelib.predictions import Classes, prediction, which
 from chalicelib.providers.aws import AwsSettings, attempts, call, client, read
 
 Features = list[dict[str, Any]]
@@ -123,7 +123,7 @@ class SageMaker:
 
 def _body(name: str, model: Model, features: Features) -> bytes:
     for index, item in enumerate(features):
-        _check(f"item {index} for the model {name!r}", item, model.columns)
+        _check(f"an item for the model {name!r}{which(index, len(features))}", item, model.columns)
     if model.format == "csv":
         lines = io.StringIO()
         csv.writer(lines, lineterminator="\n").writerows(_row(item, model) for item in features)

@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field
 from chalicelib.asking import ANY_TIME, UNREPORTED, Answer, Asking
 from chalicelib.errors import ProviderError
 from chalicelib.models import Prediction
-from chalicelib.predictions import Classes, prediction
+from chalicelib.predictions import Classes, prediction, which
 from chalicelib.providers.google import Rest, Talk
 from chalicelib.providers.google_settings import Endpoint, GoogleSettings
 
@@ -74,7 +74,7 @@ class VertexAI:
     def predict(self, model: str, features: list[dict[str, Any]], asking: Asking = ANY_TIME) -> Answer:
         """A prediction for each item, in their order; ``units`` are items. Raises ProviderError."""
         deployed = self._deployed(model)
-        instances = [_instance(deployed, item) for item in features]
+        instances = [_instance(deployed, item, which(n, len(features))) for n, item in enumerate(features)]
         talk, found, versions = self._rest.talk(asking), list[Prediction](), set[str]()
         path = f"{self._place}/endpoints/{deployed.endpoint_id}:predict"
         for some in _portions(instances, _json_bytes, REQUEST_BYTES, len(instances)):
@@ -103,14 +103,15 @@ class VertexAI:
         return self.settings.models[model]
 
 
-def _instance(model: VertexModel, item: dict[str, Any]) -> Any:
+def _instance(model: VertexModel, item: dict[str, Any], of_several: str) -> Any:
     if model.kind == "tabular_automl":
         return {name: _automl(value, model.trained_on) for name, value in item.items()}
     if model.columns is None:
         return item
     if set(item) != set(model.columns):
         differing = ", ".join(sorted(map(str, set(item) ^ set(model.columns))))
-        raise ProviderError(f"{SERVICE}: features and columns differ: {differing}", code="refused", attempts=0)
+        message = f"{SERVICE}: features and columns differ: {differing}{of_several}"
+        raise ProviderError(message, code="refused", attempts=0)
     return [item[name] for name in model.columns]
 
 

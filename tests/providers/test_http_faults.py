@@ -149,7 +149,7 @@ def test_a_feature_that_does_not_fit_its_tensor_is_refused_unasked(kserve: KServ
     asked = of_kserve(kserve.url, {"inputs": [{"name": "x", "datatype": datatype}]}, model="linear")
     error = failure(lambda: asked.predict("m", [{"x": value}]))
     assert (error.code, error.attempts, kserve.calls) == ("refused", 0, [])
-    assert "'x' of item 0" in str(error)
+    assert "feature 'x' is no" in str(error)
 
 
 @pytest.mark.parametrize("item", [{"age": 1}, {"age": 1, "visits": 1, "vists": 1}, {}])
@@ -158,6 +158,16 @@ def test_features_that_lack_a_column_or_have_one_too_many_are_refused_unasked(
 ) -> None:
     error = failure(lambda: provider(kserve.url).predict("linear", [item]))
     assert (error.code, kserve.calls) == ("refused", [])
+
+
+def test_the_item_of_several_that_does_not_fit_is_named(kserve: KServe) -> None:
+    fits, asked = {"age": 1, "visits": 1}, provider(kserve.url)
+    for item, said in (
+        ({"age": 1}, "feature 'visits' is missing (item 2 of 3)"),
+        ({"age": "x", "visits": 1}, "feature 'age' is no FP64 (item 2 of 3)"),
+        ({**fits, "vists": 1}, "no input takes the feature 'vists' (item 2 of 3); known: age, visits"),
+    ):
+        assert str(failure(lambda item=item: asked.predict("linear", [fits, item, fits]))).endswith(said)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, object()])

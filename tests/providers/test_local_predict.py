@@ -173,6 +173,13 @@ def test_a_missing_feature_is_named(folder):
     assert refusal("price", b=3) == "model 'price': feature 'a' is missing"
 
 
+def test_a_feature_that_an_item_of_several_lacks_is_named_with_the_item(folder):
+    folder.put("score", LINEAR)
+    with pytest.raises(ProviderError) as caught:
+        Local().predict("score", [{"age": 3, "shared": 1}, {"age": 3}])
+    assert str(caught.value) == "model 'score': feature 'shared' is missing (item 2 of 2)"
+
+
 @pytest.mark.parametrize("value", ["secret 7", None, float("nan"), float("inf"), 10**400, [1]])
 def test_a_feature_that_is_no_number_is_named_and_not_shown(folder, value):
     folder.put("score", LINEAR)
@@ -199,10 +206,11 @@ def test_without_the_folder_that_is_said(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("declared", "said"),
     [
-        ("{", "score.json does not describe a model: Invalid JSON"),
+        ("{", "usecases/models/score.json does not describe a model: Invalid JSON: EOF while parsing"),
         ("[" * 100_000, "score.json does not describe a model: Invalid JSON"),
         ({**LINEAR, "coefficients": {"a": "1"}}, "coefficients.a"),
         ({**LINEAR, "weights": {}}, "weights"),
+        ({"kind": "linear", "coefficients": {}}, "Field required (at version); Dictionary should have at least 1 item"),
         ({**LINEAR, "kind": "tree"}, "does not describe a model"),
         ({**LINEAR, "intercept": float("nan")}, "intercept"),
         ({"kind": "onnx", "version": "1", "columns": ["a"]}, "no score.onnx"),
@@ -210,7 +218,7 @@ def test_without_the_folder_that_is_said(tmp_path, monkeypatch):
 )
 def test_a_description_that_will_not_do_is_told(folder, declared, said):
     folder.put("score", declared)
-    assert said in refusal("score", code="failed")
+    assert said in refusal("score", code="not-configured")
 
 
 @pytest.mark.parametrize(
@@ -223,27 +231,27 @@ def test_a_description_that_will_not_do_is_told(folder, declared, said):
 )
 def test_a_network_that_its_description_does_not_fit_is_told(folder, declared, network, said):
     folder.put("net", {"kind": "onnx", "version": "1", **declared}, network)
-    assert said in refusal("net", code="failed", a=1)
+    assert said in refusal("net", code="not-configured", a=1)
 
 
 def test_a_file_that_cannot_be_read_is_told(folder, monkeypatch):
     folder.put("score", LINEAR)
 
     def refuse(path):
-        raise PermissionError(13, "Permission denied")
+        raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    assert refusal("score", code="failed") == "a file of model 'score' cannot be read: Permission denied"
+    assert refusal("score", code="not-configured") == "usecases/models/score.json cannot be read: Permission denied"
 
 
 def test_a_network_without_its_description_is_told(folder):
     (folder.path / "net.onnx").write_bytes(regression([1]))
-    assert "net.onnx needs a net.json beside it" in refusal("net", code="failed")
+    assert "net.onnx needs a net.json beside it" in refusal("net", code="not-configured")
 
 
 def test_columns_of_another_number_than_the_network_takes_are_told(folder):
     folder.put("net", {"kind": "onnx", "version": "1", "columns": ["a"]}, regression([1, 1]))
-    assert refusal("net", a=1) == "model 'net': net.onnx does not take these features: InvalidArgument"
+    assert refusal("net", a=1) == "model 'net': usecases/models/net.onnx does not take these features: InvalidArgument"
 
 
 def test_classes_of_another_number_than_the_network_gives_are_no_answer(folder):

@@ -146,7 +146,10 @@ def test_an_unknown_model_is_not_configured_and_the_known_ones_are_named(aws: Aw
 @pytest.mark.parametrize(
     ("item", "problem"),
     [
-        ({"area": 1, "rooms": 2}, "item 1 for the model 'price' lacks 'lift'; its columns are area, rooms, lift"),
+        (
+            {"area": 1, "rooms": 2},
+            "an item for the model 'price' (item 2 of 2) lacks 'lift'; its columns are area, rooms, lift",
+        ),
         ({"area": 1, "rooms": 2, "lift": 0, "year": 3}, "has 'year', which is no column"),
         ({"area": 1, "room": 2, "lift": 0}, "lacks 'rooms' and has 'room', which is no column"),
         ({"area": math.nan, "rooms": 2, "lift": 0}, "'area' is neither text, a finite number"),

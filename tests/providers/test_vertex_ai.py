@@ -71,8 +71,9 @@ def test_a_custom_model_gets_items_as_they_are_or_their_columns_in_order(google:
 
 
 def test_features_other_than_the_columns_are_refused_and_not_sent(google: GoogleRest) -> None:
-    with pytest.raises(ProviderError, match="age, height") as raised:
-        vertex(google).predict("match", [{"distance": 2.5, "height": 180}])
+    items = [{"distance": 2.5, "age": 30}, {"distance": 2.5, "height": 180}]
+    with pytest.raises(ProviderError, match=r"age, height \(item 2 of 2\)") as raised:
+        vertex(google).predict("match", items)
     assert (raised.value.code, raised.value.attempts, google.calls) == ("refused", 0, [])
 
 
