@@ -33,7 +33,7 @@ class Outcome:
 
     ``recordings`` are those in the file now; ``gone``: how many were in it and were not asked for; ``differing``: how
     many items were answered once so and once otherwise, of which the first answer is kept; ``failed``: what was asked
-    and not answered, with the error's code, and how often.
+    and not answered, with the error's code and text, and how often; ``existed``: the file was there before.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Outcome:
     gone: int = 0
     differing: int = 0
     failed: Counter[str] = field(default_factory=Counter)
+    existed: bool = False
 
     @property
     def verdict(self) -> str:
@@ -94,7 +95,7 @@ def record(
 ) -> Outcome:
     """Run it, and keep what was answered. ``limit`` is in seconds for each cell; ``environment``: the kernel's."""
     path = project.root / FOLDER / f"{plan.name}.jsonl"
-    outcome = Outcome(plan.name, plan.stage, project.relative(path))
+    outcome = Outcome(plan.name, plan.stage, project.relative(path), existed=path.exists())
     with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder) / "notes.jsonl"
         with _environment({**environment, RECORD: str(notes)}):

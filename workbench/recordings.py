@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import ProviderError
+from chalicelib.facts import printable
 from chalicelib.questions import Question
 from chalicelib.recordings import Recording, read, recordings
 
@@ -31,7 +32,8 @@ class Recorder:
 
     def __call__(self, question: Question, answered: Answered | ProviderError) -> None:
         if isinstance(answered, ProviderError):
-            path, lines = _failures(self.path), [f"{question.name}: {answered.code}"]
+            said = " ".join(printable(str(answered)).split())
+            path, lines = _failures(self.path), [f"{question.name}: {answered.code}: {said}"]
         else:
             found = recordings(question, answered.results, answered.source)
             path, lines = self.path, [recording.line() for recording in found]
@@ -52,7 +54,7 @@ def noted(path: Path) -> list[Recording]:
 
 
 def failed(path: Path) -> Counter[str]:
-    """``moderation: throttled`` -> how often, of what failed meanwhile."""
+    """``moderation: throttled: why`` -> how often, of what failed meanwhile."""
     notes = _failures(path)
     return Counter(notes.read_text("utf-8").splitlines()) if notes.exists() else Counter()
 

@@ -107,13 +107,13 @@ def test_answers_and_failures_are_noted_as_they_come(tmp_path: Path) -> None:
 
     def note(number: int) -> None:
         recorder(question, Answered([Prediction(value=0.5), Prediction(value=1.0)], SOURCE))
-        recorder(question, ProviderError("no", code="throttled"))
+        recorder(question, ProviderError("match-3:\n status 429", code="throttled"))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(note, range(20)))
     assert len(noted(recorder.path)) == 40
     assert {one.key for one in noted(recorder.path)} == {("predict", digest) for digest in question.digests()}
-    assert failed(recorder.path) == {"predict/likeness: throttled": 20}
+    assert failed(recorder.path) == {"predict/likeness: throttled: match-3: status 429": 20}
 
 
 def test_what_failed_meanwhile_is_said(written: TemporaryProject, kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,6 +199,23 @@ def test_that_nothing_was_asked_is_said(written: TemporaryProject, kept: Any, mo
     done = run(written, monkeypatch)
     assert done.exit_code == 1
     assert done.output.splitlines() == [
-        "no model answered trial on staging: usecases/recordings/trial.jsonl is as it was",
-        "  not recorded: 1 × faces: timeout",
+        "no model answered trial on staging",
+        "  not answered: 1 × faces: timeout",
     ]
+
+
+def test_a_failing_cell_is_told_with_the_calls_that_failed_before_it(
+    written: TemporaryProject, kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell, call = Failure("raised", "TypeError: no number"), "predict/likeness: refused: the server answered status 404"
+    kept(failures=(cell,), refused=(call,))
+    told = ["usecases/trial.ipynb  no cell", "  TypeError: no number"]
+    assert run(written, monkeypatch).output.splitlines() == [
+        *told,
+        "nothing was recorded",
+        f"  not answered: 1 × {call}",
+    ]
+    kept(answered(1))
+    kept(failures=(cell,))
+    as_it_was = "nothing was recorded: usecases/recordings/trial.jsonl is as it was"
+    assert run(written, monkeypatch).output.splitlines() == [*told, as_it_was]

@@ -162,4 +162,6 @@ def test_what_failed_while_it_was_recorded_is_told(copy: TemporaryProject) -> No
     done = copy.artemis("record", "trial", "--format", "json")
     told = json.loads(done.stdout)
     assert (done.returncode, told["verdict"]) == (1, "nothing answered"), done.stdout
-    assert told["failed"] == {"predict/likeness: not-configured": 2}
+    place = "provider_settings.http.models.likeness"
+    why = f"{place}: the environment variable LIKENESS_TOKEN holds no token; set it"
+    assert told["failed"] == {f"predict/likeness: not-configured: {why}": 2}

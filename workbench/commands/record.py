@@ -102,10 +102,11 @@ def _print(outcome: Outcome) -> None:
             click.echo(f"usecases/{outcome.name}.ipynb  {failure.place}\n  {failure.message}")
             if failure.code:
                 click.echo(f"    {failure.code}")
-        click.echo(f"nothing was recorded: {outcome.file} is as it was")
+        click.echo(f"nothing was recorded{_unchanged(outcome)}")
+        _print_failed(outcome, "not answered")
     elif outcome.failed and not outcome.recordings:
-        click.echo(f"no model answered {outcome.name} on {outcome.stage}: {outcome.file} is as it was")
-        _print_failed(outcome)
+        click.echo(f"no model answered {outcome.name} on {outcome.stage}{_unchanged(outcome)}")
+        _print_failed(outcome, "not answered")
     elif not outcome.recordings:
         click.echo(
             f"{outcome.name} asked no model on {outcome.stage}: nothing was recorded. Does a cell `show` a request?"
@@ -129,14 +130,18 @@ def _print_recorded(outcome: Outcome) -> None:
         click.echo(f"  {number} × {what}")
     for kind, number in sorted(outcome.scrubbed.items()):
         click.echo(f"  scrubbed: {number} × {kind}")
-    _print_failed(outcome)
+    _print_failed(outcome, "not recorded")
     if outcome.gone:
         click.echo(f"  removed: {outcome.gone} that this run did not ask for (--merge keeps them)")
     if outcome.differing:
         click.echo(f"  {outcome.differing} answered once so and once otherwise: the first answer is kept")
 
 
-def _print_failed(outcome: Outcome) -> None:
-    """What a stage that answers from this file will say `not-recorded` to."""
+def _unchanged(outcome: Outcome) -> str:
+    return f": {outcome.file} is as it was" if outcome.existed else ""
+
+
+def _print_failed(outcome: Outcome, verdict: str) -> None:
+    """The calls that failed: why a cell did, maybe, and what a stage that answers from this file will not have."""
     for what, number in sorted(outcome.failed.items()):
-        click.echo(f"  not recorded: {number} × {what}")
+        click.echo(f"  {verdict}: {number} × {what}")
