@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from threading import Lock, local
@@ -157,6 +158,7 @@ def _make(endpoint: str | None, region: str | None, before_send: Callable[..., N
     import boto3
     from botocore.config import Config
 
+    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs requests: photos, keys, session tokens
     config = Config(
         connect_timeout=CONNECT,
         read_timeout=READ,
@@ -166,7 +168,7 @@ def _make(endpoint: str | None, region: str | None, before_send: Callable[..., N
     )
     session = boto3.Session(region_name=region)
     if session.get_credentials() is None:  # a client made without any would never look again
-        raise ObjectError("credentials", "there are none")
+        raise ObjectError("credentials", "there are none: give the process a role, or AWS_PROFILE")
     client = session.client("s3", endpoint_url=endpoint, config=config)
     client.meta.events.register_first("before-send.s3", before_send)
     return client
