@@ -10,12 +10,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chalicelib.settings import endpoints
 from workbench.emulators import Emulators, NoEmulators, emulating
 from workbench.project import Project
-from workbench.trial import configured, stored, trial, with_photos
+from workbench.trial import configured, first_request, stored, trial, with_photos
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLES = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "testing", "ARTEMIS_ENDPOINTS": "{}"}
@@ -81,6 +83,43 @@ def test_emulated_answers_do_not_get_into_productions_database() -> None:
     assert trial(RUNNING, {"ARTEMIS_STAGE": "production"}).environment["ARTEMIS_DATABASE_URL"].startswith("sqlite:")
     with pytest.raises(NoEmulators, match="production's database"):
         trial(RUNNING, {"ARTEMIS_STAGE": "production", "ARTEMIS_DATABASE_URL": "postgresql://db/artemis"})
+
+
+def test_endpoints_that_are_given_on_this_machine_win_and_it_is_said() -> None:
+    emulators = Emulators(
+        {"ARTEMIS_ENDPOINTS": '{"http": "http://127.0.0.1:1", "rekognition": "http://127.0.0.1:2"}'}, []
+    )
+    given = {"rekognition": "http://localhost:9", "sagemaker": "https://real.example"}
+    made = trial(emulators, {"ARTEMIS_ENDPOINTS": json.dumps(given)})
+    assert endpoints(made.environment) == {"http": "http://127.0.0.1:1", "rekognition": "http://localhost:9"}
+    assert made.about == [
+        "given   rekognition is at http://localhost:9, by ARTEMIS_ENDPOINTS",
+        "not     ARTEMIS_ENDPOINTS of sagemaker: not on this machine",
+    ]
+    with pytest.raises(NoEmulators, match="no provider is named 'rekogniton'"):
+        trial(emulators, {"ARTEMIS_ENDPOINTS": '{"rekogniton": "http://127.0.0.1:9"}'})
+
+
+def test_the_request_that_is_shown_is_of_a_use_case_that_the_stage_answers_best_with_a_photo(
+    project: Any, sound: Any
+) -> None:
+    example = 'model_config = {"json_schema_extra": {"examples": [%s]}}\n    user_id: Subject'
+    with_photo = example % '{"user_id": "u", "photo": {"sample": "a.jpg"}}'
+    without = example % '{"user_id": "u", "photo": {"base64": "aaaa"}}'
+    for name, shown in (("anchor", with_photo), ("beacon", without), ("castle", with_photo)):
+        models = sound.source("models").replace("user_id: Subject", shown)
+        asked = {"tasks": sound.source("tasks").replace("models.faces", "models.labels")} if name == "anchor" else {}
+        project.notebook(name, sound(models=models, **asked))
+    project.stage("staging", "providers: {faces: rekognition}\nphotos: {buckets: [member-photos]}\n")
+    project.stage("bare", "providers: {text: rekognition}\n")
+    assert not project.build().failed
+    shown = first_request(project, "staging", "http://here", None)
+    assert shown and shown.startswith("curl -s http://here/v1/use-cases/castle/")
+    assert "s3://member-photos/a.jpg" in shown
+    (project.notebooks / "castle.ipynb").unlink()
+    shown = first_request(project, "staging", "http://here", None)
+    assert shown and shown.startswith("curl -s http://here/v1/use-cases/beacon/")
+    assert first_request(project, "bare", "http://here", None) is None
 
 
 def test_samples_in_a_request_become_photos_of_the_bucket() -> None:
