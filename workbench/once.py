@@ -15,6 +15,7 @@ from chalicelib.providers import PROVIDERS
 from chalicelib.sourcemap import format_error
 from chalicelib.usecase import UseCase, load
 from workbench import notebook as notebooks
+from workbench import stages
 from workbench.draft import draft
 from workbench.live import Ran, values
 from workbench.project import Project
@@ -72,6 +73,16 @@ def is_stale(project: Project, name: str) -> bool:
         code = draft(notebooks.read(project.relative(path), name, path.read_bytes())).code
         return code != (project.generated / f"{name}.py").read_text("utf-8")
     except (OSError, notebooks.Unreadable):
+        return True
+
+
+def is_stage_stale(project: Project, stage: str, manifest: Manifest) -> bool:
+    """Whether a stage's file no longer says what was built."""
+    try:
+        return bool(stages.parse((project.stages / f"{stage}.yaml").read_bytes()) != manifest.stages.get(stage))
+    except FileNotFoundError:
+        return stage in manifest.stages
+    except (OSError, ValueError):
         return True
 
 

@@ -152,6 +152,23 @@ def test_a_changed_notebook_is_told_apart_from_what_was_built(run: Callable[...,
     assert "has changed since it was built" in done.stderr
 
 
+def test_a_changed_stage_file_is_told_apart_from_what_was_built(run: Callable[..., Result], project: Any) -> None:
+    project.stage("local", "# another comment\ndeadline: 5\n")
+    assert run().stderr == ""
+    project.stage("local", "deadline: 6\n")
+    done = run()
+    assert (done.exit_code, done.stdout) == (0, "pay\n")
+    assert done.stderr.startswith("note: usecases/stages/local.yaml has changed since it was built")
+    assert run("--stage", "strict").stderr == ""
+
+
+def test_serving_says_so_too(run: Callable[..., Result], project: Any) -> None:
+    served = ("serve", "--stage", "strict", "--port", "0")
+    assert "has changed" not in project.artemis(*served, ARTEMIS_API_KEYS="[").stderr  # refused for its keys
+    project.stage("strict", "deadline: 6\n")
+    assert "note: usecases/stages/strict.yaml has changed" in project.artemis(*served, ARTEMIS_API_KEYS="[").stderr
+
+
 def test_code_that_does_not_load_exits_with_2_and_its_place(run: Callable[..., Result], project: Any) -> None:
     path = project.module("payout")
     path.write_text(path.read_text("utf-8").replace("def share", "1 / 0\ndef share"), "utf-8")

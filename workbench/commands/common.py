@@ -36,6 +36,15 @@ def find_project() -> Project:
         raise CannotRun(str(error)) from None
 
 
+def note_stale_stage(project: Project, stage: str) -> None:
+    """Say so where the stage's file no longer says what was built, and what was built decides."""
+    from chalicelib.manifest import Manifest
+    from workbench.once import is_stage_stale
+
+    if is_stage_stale(project, stage, Manifest.read(project.generated)):
+        click.echo(f"note: usecases/stages/{stage}.yaml has changed since it was built: run `artemis build`", err=True)
+
+
 def find_use_case(project: Project, name: str) -> str:
     """A use case's name, which may be given in kebab-case. Raises CannotRun when it has no notebook."""
     import difflib

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.commands.common import CannotRun, find_project, find_use_case, format_option
+from workbench.commands.common import CannotRun, find_project, find_use_case, format_option, note_stale_stage
 
 if TYPE_CHECKING:
     from workbench.live import Ran
@@ -52,6 +52,7 @@ def _decide(project: Project, name: str, given: str | None, stage: str) -> Ran:
         usecase, settings, manifest = prepare(project, name, stage)
         if is_stale(project, name):
             click.echo(f"note: the notebook of {name} has changed since it was built: run `artemis build`", err=True)
+        note_stale_stage(project, stage)
         body = example(manifest, name) if given is None else _read(given)
         if body is None:
             raise CannotRun("the contract has no example: give --request JSON or --request @file.json")

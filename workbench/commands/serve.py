@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.commands.common import CannotRun, find_project
+from workbench.commands.common import CannotRun, find_project, note_stale_stage
 
 if TYPE_CHECKING:
     from chalice.app import Chalice
@@ -31,6 +31,7 @@ def serve(host: str, port: int, stage: str | None, workers: int, threads: int, w
 
     With --emulators the stage's providers find emulated clouds, any stage's: Rekognition and Vision answer by the local
     models. The environment's own cloud credentials are left out; a key and a database are made where it names none.
+    What ARTEMIS_ENDPOINTS names on this machine is used all the same, such as a closed port to try an outage.
     """
     project = find_project()
     if stage:
@@ -42,6 +43,8 @@ def serve(host: str, port: int, stage: str | None, workers: int, threads: int, w
 
     with _emulating(project) if emulators else nullcontext(_say_where) as say, _watching(project) if watch else IDLE:
         try:
+            if not watch:
+                note_stale_stage(project, os.environ.get("ARTEMIS_STAGE", "local"))
             _app()  # before anything is announced
         except SettingsError as error:
             raise CannotRun(str(error)) from None
