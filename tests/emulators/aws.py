@@ -158,9 +158,7 @@ class Aws(Emulator):
     def _others(self, request: Request) -> Reply:
         parts = urlsplit(request.headers[TARGET])
         headers = [(name, value) for name, value in request.headers.items() if name != TARGET]
-        environ = create_environ(
-            unquote(parts.path), self.url, parts.query, request.method, headers=headers, data=request.body
-        )
+        environ = create_environ(parts.path, self.url, parts.query, request.method, headers=headers, data=request.body)
         environ["RAW_URI"] = environ["REQUEST_URI"] = request.headers[TARGET]
         body, status, answered = run_wsgi_app(self._moto, environ)
         return int(status.split()[0]), b"".join(body), {name.title(): value for name, value in answered.items()}
