@@ -20,11 +20,16 @@ from tests.emulators.vision import VisionEmulator
 
 BUCKET = "member-photos"
 SAMPLES = Path(__file__).resolve().parents[2] / "usecases" / "samples"
-ABOUT = [
-    f"AWS     Rekognition (local models), SageMaker, S3 ({BUCKET}: the samples)",
-    "Google  Vision (local models), Vertex AI (endpoint 1 predicts 0.5), BigQuery",
-    "HTTP    a model server with the models linear and logistic",
-]
+
+
+def about(server: str) -> list[str]:
+    """What is emulated, and the addresses of the model server, which a stage file has to name."""
+    return [
+        f"AWS     Rekognition (local models), SageMaker, S3 ({BUCKET}: the samples)",
+        "Google  Vision (local models), Vertex AI (endpoint 1 predicts 0.5), BigQuery",
+        f"HTTP    {server} for every host: /plain/models/linear, /v2/models/linear/infer; logistic, too;",
+        "        features count by position: 1·x1 + 2·x2 + …; /plain/moderation, /plain/embedding and so on",
+    ]
 
 
 def main() -> None:
@@ -50,7 +55,7 @@ def main() -> None:
             **google.environment(Path(folder)),
             "ARTEMIS_ENDPOINTS": json.dumps(endpoints),
         }
-        print(json.dumps({"environment": environment, "about": ABOUT}), flush=True)
+        print(json.dumps({"environment": environment, "about": about(server.url)}), flush=True)
         sys.stdin.read()
 
 
