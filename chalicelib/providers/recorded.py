@@ -16,12 +16,12 @@ from pydantic import BaseModel, Field
 from chalicelib.asking import ANY_TIME, Answer, Asking
 from chalicelib.errors import ProviderError
 from chalicelib.facts import NotRecordable
+from chalicelib.predictions import which
 from chalicelib.providers.folders import find_folder
-from chalicelib.questions import BY_ITEM, Question
-from chalicelib.recordings import FOLDER, Recording, read
+from chalicelib.questions import BY_ITEM, OF_PHOTOS, Question
+from chalicelib.recordings import FOLDER, Recording, hint, read
 
 Found = dict[tuple[str, str], Recording]
-SHOWN = 12  # digits of a digest
 
 
 class Recorded:
@@ -61,9 +61,9 @@ class Recorded:
 
     def _answer(self, question: Question, asking: Asking) -> Answer:
         """The recorded answer. Raises ProviderError: not-recorded, bad-answer for a file that holds something else."""
-        files, digests = self._read(asking.use_case), question.digests()
-        found = [self._find(files, question.capability, digest) for digest in digests]
-        missing = [digest for digest, recording in zip(digests, found, strict=True) if recording is None]
+        files = self._read(asking.use_case)
+        found = [self._find(files, question.capability, digest) for digest in question.digests()]
+        missing = [position for position, recording in enumerate(found) if recording is None]
         if missing:
             raise ProviderError(_missing(question, missing, asking), code="not-recorded", attempts=0)
         recordings = [recording for recording in found if recording is not None]
@@ -105,13 +105,19 @@ class Recorded:
         return known[1]
 
 
-def _missing(question: Question, missing: list[str], asking: Asking) -> str:
-    whose = f" ({len(missing)} of {len(question.items)} items)" if len(question.items) > 1 else ""
+def _missing(question: Question, missing: list[int], asking: Asking) -> str:
     name = asking.use_case if asking.use_case not in ("", "notebook") else "NAME"  # a notebook does not know its name
-    return (
-        f"no recording answers {question.name} of {missing[0][:SHOWN]}…{whose}; "
-        f"record it with: artemis record {name} --stage STAGE"
-    )
+    count = len(question.items)
+    whose = which(missing[0], count) if len(missing) == 1 else f" ({len(missing)} of {count} items)"
+    return f"no recording answers {_asked(question, missing[0])}{whose}; record it: artemis record {name} --stage STAGE"
+
+
+def _asked(question: Question, position: int) -> str:
+    """An item of a question in the words that stand in a recording under ``asked``."""
+    said = hint(question, question.items[position])
+    if question.capability in OF_PHOTOS:
+        return f"{question.name} of the photo {said}…"
+    return f"{question.name} for these features" if question.model else f"{question.name} of {said}"
 
 
 def _joined(values: list[str]) -> str:
