@@ -126,6 +126,8 @@ def _make(service: str, settings: AwsSettings) -> Any:
     try:
         session = _session()
         region = settings.region or session.region_name or os.environ.get("AWS_REGION")  # botocore ignores the last
+        if region is None:
+            raise ProviderError(_no_region(service), code="not-configured", attempts=0)
         made = session.client(service, region_name=region, endpoint_url=settings.endpoint, config=config)
     except ProviderError:
         raise
@@ -176,7 +178,7 @@ def _bound(client: Any, most: int) -> None:
 
 HINTS = {
     "credentials": "give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE",
-    "not-configured": "set region or AWS_REGION; an endpoint is a URL",
+    "not-configured": "check region and endpoint, which is a URL, as https://host",
 }
 
 # Error codes of AWS -> ours, where the HTTP status does not tell.
@@ -199,7 +201,7 @@ EXCEPTIONS = {
     "timeout": "ReadTimeoutError ConnectTimeoutError",
     "credentials": """NoCredentialsError PartialCredentialsError CredentialRetrievalError ProfileNotFound
         NoAuthTokenError TokenRetrievalError UnauthorizedSSOTokenError""",
-    "not-configured": "NoRegionError InvalidRegionError UnknownEndpointError",
+    "not-configured": "InvalidRegionError UnknownEndpointError",
     "refused": "ParamValidationError",
     "bad-answer": "ChecksumError",
     "unreachable": "ConnectionError HTTPClientError IncompleteReadError",
@@ -236,6 +238,11 @@ def _code(error: Exception, sent: int) -> str:
     if sent:
         return "bad-answer"  # the parser's
     return "not-configured" if isinstance(error, ValueError) else "failed"  # an endpoint that is no URL
+
+
+def _no_region(service: str) -> str:
+    provider = service.removesuffix("-runtime")
+    return f"no AWS region: set region under provider_settings.{provider}, or AWS_DEFAULT_REGION"
 
 
 def _name(client: Any) -> str:

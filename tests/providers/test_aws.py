@@ -106,17 +106,27 @@ def test_without_credentials_a_call_says_so_and_the_next_one_looks_again(
     assert detect(rekognition(aws, timeout=31))["FaceDetails"] == []
 
 
-@pytest.mark.parametrize("settings", [{"region": "not a region"}, {"region": REGION, "endpoint": "nonsense"}, {}])
-def test_a_client_that_cannot_be_made_is_not_configured(
-    aws: Aws, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def nowhere(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing around us names a region."""
     monkeypatch.setattr(providers_aws, "_SESSION", [])
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+
+
+@pytest.mark.parametrize("settings", [{"region": "not a region"}, {"region": REGION, "endpoint": "nonsense"}])
+def test_a_client_that_cannot_be_made_is_not_configured(nowhere: None, settings: dict[str, Any]) -> None:
     error = failure(client, "textract", AwsSettings(**settings))
     assert (error.code, error.attempts) == ("not-configured", 0)
-    assert "set region or AWS_REGION" in str(error)
+    assert "check region and endpoint" in str(error)
+
+
+@pytest.mark.parametrize(("service", "provider"), [("rekognition", "rekognition"), ("sagemaker-runtime", "sagemaker")])
+def test_without_a_region_it_is_said_where_to_set_one(nowhere: None, service: str, provider: str) -> None:
+    error = failure(client, service, AwsSettings(timeout=33))
+    assert (error.code, error.attempts) == ("not-configured", 0)
+    assert str(error) == f"no AWS region: set region under provider_settings.{provider}, or AWS_DEFAULT_REGION"
 
 
 def test_importing_the_providers_imports_no_client_library() -> None:
