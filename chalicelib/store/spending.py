@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import Engine, NullPool, Select, create_engine, inspect, make_url, select
@@ -26,6 +26,14 @@ class Unreadable(ArtemisError):
     """There is no such database, or it does not answer, or it holds no decisions. The message names no password."""
 
 
+class NoUrl(Unreadable):
+    """The text is no SQLAlchemy URL."""
+
+
+class NoDatabase(Unreadable):
+    """The file that a SQLite URL names is not there."""
+
+
 class Spent(NamedTuple):
     """The calls of one task of one decision, as JSON text: a list of ``chalicelib.asking.Call.as_dict()``."""
 
@@ -37,7 +45,7 @@ class Spent(NamedTuple):
 def open_reader(url: str) -> Engine:
     """An engine that only reads.
 
-    Raises Unreadable when there is nothing to read, SettingsError when the URL is none.
+    Raises Unreadable when there is nothing to read, SettingsError when the URL is of a kind that cannot be used.
     """
     path = _sqlite_file(url)
     engine = open_engine(url) if path is None else _reading(path)
@@ -58,11 +66,20 @@ def calls_since(
 
     Raises Unreadable when the database stops answering.
     """
+    for row in _rows(engine, _query(since, use_case, stage)):
+        yield Spent(row.use_case, row.task, row.calls)
+
+
+def seen(engine: Engine, column: Literal["use_case", "stage"]) -> set[str]:
+    """The use cases, or the stages, of all decisions there are. Raises Unreadable as above."""
+    return {row[0] for row in _rows(engine, select(decisions.c[column]).distinct())}
+
+
+def _rows(engine: Engine, query: Select[Any]) -> Iterator[Any]:
     options = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "sqlite" else {}  # else BEGIN IMMEDIATE
     try:
         with engine.connect().execution_options(yield_per=BATCH, **options) as connection:
-            for row in connection.execute(_query(since, use_case, stage)):
-                yield Spent(row.use_case, row.task, row.calls)
+            yield from connection.execute(query)
     except SQLAlchemyError as error:
         raise Unreadable(f"the database stopped answering ({type(error).__name__})") from error
 
@@ -79,17 +96,18 @@ def _query(since: datetime, use_case: str | None, stage: str | None) -> Select[t
 
 
 def _sqlite_file(url: str) -> Path | None:
-    """The file that a SQLite URL names. Raises Unreadable when it is not there."""
+    """The file that a SQLite URL names. Raises NoDatabase when it is not there, NoUrl for any other text."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        return None  # what opens it says so
+    except (ArgumentError, ValueError):
+        shown = "it" if "@" in url else repr(url)  # what should not be read stands before an @
+        raise NoUrl(f"{shown} is no SQLAlchemy URL, such as sqlite:///.artemis/emulators.db") from None
     name = parsed.database or ""
     if parsed.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
         return None
     path = Path(name).resolve()
     if not path.is_file():
-        raise Unreadable(f"there is no database {path}")
+        raise NoDatabase(f"there is no database {path}")
     return path
 
 

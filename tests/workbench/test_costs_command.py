@@ -165,6 +165,23 @@ def test_a_period_without_calls_is_said_to_be_one(decided: Decided) -> None:
     assert report("--since", "2h")["lines"] == []
 
 
+def test_a_name_that_nothing_has_is_refused(decided: Decided, project: Any, sound: Any) -> None:
+    decided.add(call(), use_case="refund", stage="staging")
+    project.notebook("photo_review", sound())
+    project.stage("production", "providers: {faces: rekognition}")
+    project.build()
+    for arguments in (
+        ["--use-case", "photo-review"],
+        ["--stage", "production"],
+        ["--use-case", "refund", "--since", "0s"],
+    ):
+        assert "no model was called" in run(*arguments).stdout
+    done = run("--use-case", "photo-reviews")
+    assert (done.exit_code, done.output) == (2, "Error: no use case 'photo_reviews'; did you mean 'photo_review'?\n")
+    done = run("--stage", "nope", "--format", "json")
+    assert (done.exit_code, done.output) == (2, "Error: no stage 'nope'; known: production, staging\n")
+
+
 def test_more_decisions_than_are_read_at_once_are_all_counted(decided: Decided) -> None:
     decided.add(call())
     decided.close()
@@ -236,15 +253,37 @@ def test_a_file_that_holds_no_decisions_is_refused_and_left_alone(
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("url", ["rubbish", "nosuch://x", "mysql+nosuch://user:s3cret@127.0.0.1/x"])
+@pytest.mark.parametrize("url", ["nosuch://x", "mysql+nosuch://user:s3cret@127.0.0.1/x"])
 def test_what_is_no_database_url_is_refused_without_a_secret(
     url: str, project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)
     done = run("--database", url)
     assert done.exit_code == 2
-    assert "cannot be used" in done.output
+    assert "--database cannot be used" in done.output
     assert "s3cret" not in done.output
+
+
+def test_what_is_no_url_at_all_is_named_with_where_it_stands(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("ARTEMIS_DATABASE_URL", "user:s3cret@db")
+    said = "is no SQLAlchemy URL, such as sqlite:///.artemis/emulators.db\n"
+    assert (run("--database", "foo").exit_code, run("--database", "foo").output) == (
+        2,
+        f"Error: --database: 'foo' {said}",
+    )
+    assert (run().exit_code, run().output) == (2, f"Error: ARTEMIS_DATABASE_URL: it {said}")
+
+
+def test_the_emulators_database_is_named_where_only_that_is_there(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARTEMIS_DATABASE_URL", raising=False)
+    monkeypatch.chdir(project.root)
+    project.file(".artemis/emulators.db", b"")
+    done = run()
+    assert (done.exit_code, "--database sqlite:///.artemis/emulators.db" in done.output) == (2, True)
+    assert "emulators.db" not in run("--database", "sqlite:///.artemis/other.db").output
 
 
 def test_a_database_that_is_refused_is_named_without_its_secrets(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,8 @@ import click
 from workbench.commands.common import CannotRun, find_project, format_option
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from chalicelib.costs import Prices
     from workbench.costs import Costs
     from workbench.project import Project
@@ -41,7 +44,8 @@ def costs(since: str, name: str | None, stage: str | None, database: str | None,
     project = find_project()
     start = _start(since)
     prices = _prices(project)
-    found = _sum(project, _url(database), start, name and name.replace("-", "_"), stage, prices or {})
+    os.chdir(project.root)  # as the service does, to which the URL belongs
+    found = _sum(project, database, start, name and name.replace("-", "_"), stage, prices or {})
     if form == "json":
         click.echo(json.dumps({**found.as_dict(), "price_list": prices is not None}, ensure_ascii=False, indent=1))
     else:
@@ -69,25 +73,54 @@ def _prices(project: Project) -> Prices | None:
     return prices if pricing.path_of(project).exists() else None
 
 
-def _url(database: str | None) -> str:
-    from chalicelib.settings import DEFAULT_DATABASE
-
-    return database or os.environ.get("ARTEMIS_DATABASE_URL") or DEFAULT_DATABASE
-
-
-def _sum(project: Project, url: str, start: datetime, name: str | None, stage: str | None, prices: Prices) -> Costs:
-    from chalicelib.errors import SettingsError
-    from chalicelib.store.spending import Unreadable, calls_since, open_reader
+def _sum(
+    project: Project, database: str | None, start: datetime, name: str | None, stage: str | None, prices: Prices
+) -> Costs:
+    from chalicelib.store.spending import Unreadable, calls_since
     from workbench.costs import summed
 
-    os.chdir(project.root)  # as the service does, to which the URL belongs
     try:
-        engine = open_reader(url)
-        return summed(calls_since(engine, start, name, stage), prices, start)
+        engine = _open(database)
+        found = summed(calls_since(engine, start, name, stage), prices, start)
+        if not found.lines:  # it may be that nothing can be found
+            _check_names(project, engine, name, stage)
     except Unreadable as error:
         raise CannotRun(str(error)) from None
+    return found
+
+
+def _open(database: str | None) -> Engine:
+    from chalicelib.errors import SettingsError
+    from chalicelib.settings import DEFAULT_DATABASE
+    from chalicelib.store.spending import NoDatabase, NoUrl, open_reader
+
+    named = "ARTEMIS_DATABASE_URL" if database is None else "--database"
+    url = os.environ.get(named) if database is None else database
+    try:
+        return open_reader(url or DEFAULT_DATABASE)
+    except NoUrl as error:
+        raise CannotRun(f"{named}: {error}") from None
+    except NoDatabase as error:
+        from workbench.trial import DATABASE
+
+        is_there = not url and Path(DATABASE.removeprefix("sqlite:///")).is_file()
+        other = f"; that of serve --emulators is there: --database {DATABASE}" if is_there else ""
+        raise CannotRun(f"{error}{other}") from None
     except SettingsError as error:
-        raise CannotRun("; ".join(error.problems)) from None
+        raise CannotRun("; ".join(error.problems).replace("ARTEMIS_DATABASE_URL", named)) from None
+
+
+def _check_names(project: Project, engine: Engine, name: str | None, stage: str | None) -> None:
+    """Raises CannotRun for a use case or a stage that was neither built nor decided on: that is no lack of costs."""
+    from chalicelib.calling.routing import meant
+    from chalicelib.store.spending import seen
+    from workbench import manifest
+
+    built = manifest.read(project.generated / "manifest.json")
+    if name and name not in (known := {*built.use_cases, *built.frozen, *seen(engine, "use_case")}):
+        raise CannotRun(f"no use case {name!r}; {meant(name, sorted(known))}")
+    if stage and stage not in (known := {*built.stages, *seen(engine, "stage")}):
+        raise CannotRun(f"no stage {stage!r}; {meant(stage, sorted(known))}")
 
 
 def _print(found: Costs, of: str, priced: bool) -> None:
