@@ -57,6 +57,10 @@ WRITTEN: dict[str, list[dict[str, Any]]] = {
         cell("1 / 0", tags=("skip-execution",)),
         cell("print('12 ms')", text("7 ms\n")),
     ],
+    "staged": [
+        cell("limit: int = 3", tags=("parameters",)),
+        cell("import os\nprint(limit, os.environ['ARTEMIS_STAGE'])", text("3 strict\n")),
+    ],
     "differs": [cell("x = 1"), cell("print('새것')", text("옛것\n"))],
     "raises": [cell("y = 1\ny / 0")],
     "dies": [cell("import os\nos._exit(3)"), cell("print(1)", text("1\n"))],
@@ -81,7 +85,8 @@ def write(root: Path, name: str, cells: list[dict[str, Any]]) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a conftest and settings of its own, which must not be read."""
     root = tmp_path_factory.mktemp("project")
-    (root / "usecases").mkdir()
+    (root / "usecases" / "stages").mkdir(parents=True)
+    (root / "usecases" / "stages" / "strict.yaml").write_text("use_cases: {staged: {parameters: {limit: 1}}}")
     for name, cells in WRITTEN.items():
         write(root, name, cells)
     (root / "conftest.py").write_text("raise RuntimeError('not to be read')")
@@ -93,7 +98,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def suites(folder: Path) -> dict[str, Suite]:
-    running = kernels.start(Project(folder), Plan(sorted(WRITTEN), ["notebooks"], jobs=2, timeout=4))
+    running = kernels.start(Project(folder), Plan(sorted(WRITTEN), ["notebooks"], stage="strict", jobs=2, timeout=4))
     try:
         return {suite.use_case: suite for suite in running.wait()}
     finally:
@@ -114,6 +119,12 @@ def test_what_is_as_saved_passes(suites: dict[str, Suite]) -> None:
     suite = suites["sound"]
     assert (suite.passed, suite.failed, suite.warnings) == (2, 0, [])
     assert [test.name for test in suite.tests if test.skipped] == ["cell 3 [id-3]"]
+
+
+def test_a_notebook_runs_under_its_own_parameters_and_is_answered_by_the_stages_providers(
+    suites: dict[str, Suite],
+) -> None:
+    assert (suites["staged"].passed, suites["staged"].failed) == (2, 0)
 
 
 def test_a_difference_names_the_cell_over_all_cells_and_shows_both(failing: Callable[[str], Test]) -> None:

@@ -38,7 +38,12 @@ if TYPE_CHECKING:
 @click.option(
     "--junit", type=click.Path(path_type=Path), default="reports/junit.xml", show_default=True, help="JUnit XML."
 )
-@click.option("--stage", default="local", show_default=True, help="Stage whose parameters and providers are used.")
+@click.option(
+    "--stage",
+    default="local",
+    show_default=True,
+    help="Whose providers answer notebooks, and whose parameters decide cases that name no stage.",
+)
 @format_option("text", "json")
 def test(
     names: tuple[str, ...],
@@ -52,8 +57,8 @@ def test(
     """Test use cases: the rules, the recorded cases, and the notebooks in real kernels.
 
     Without NAME all of them. A recorded case (`artemis case add`) is decided again from its facts, by the notebook and
-    by its built module; a notebook's cells are run, and their outputs compared with those that are saved. Exit code 1
-    when anything failed.
+    by its built module; a notebook's cells are run, under its own parameters, and their outputs compared with those that
+    are saved. Exit code 1 when anything failed.
     """
     from workbench.testing.plan import Plan
 
