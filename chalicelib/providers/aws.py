@@ -28,6 +28,7 @@ from pydantic import BaseModel, Field
 
 from chalicelib.asking import ANY_TIME, Asking
 from chalicelib.errors import ProviderError
+from chalicelib.providers.endpoint import Endpoint
 
 CONNECT = 3.0  # seconds; the second SYN goes out after one
 CONNECTIONS = 64  # kept open by each client: more than tasks call at once
@@ -37,7 +38,7 @@ class AwsSettings(BaseModel, extra="forbid"):
     """What every AWS provider can be told. Credentials are never among it."""
 
     region: str | None = Field(None, description="AWS region; botocore's chain decides where it is not given")
-    endpoint: str | None = Field(None, description="URL of a private endpoint (VPC) or an emulator")
+    endpoint: Endpoint | None = Field(None, description="URL of a private endpoint (VPC) or an emulator")
     timeout: float = Field(5, gt=0, description="seconds that one attempt waits for the answer")
     attempts: int = Field(3, ge=1, le=10, description="requests per call at most, retries included")
 

@@ -23,7 +23,7 @@ from chalicelib.asking import ANY_TIME, Answer, Asking
 from chalicelib.decode import FORMATS
 from chalicelib.errors import ProviderError
 from chalicelib.providers import vision_results as results
-from chalicelib.providers.google_settings import Endpoint
+from chalicelib.providers.endpoint import Endpoint
 from chalicelib.providers.vision_batch import Batches
 from chalicelib.providers.vision_client import CODES, Reply, VisionClient
 

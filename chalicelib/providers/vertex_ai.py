@@ -25,8 +25,9 @@ from chalicelib.asking import ANY_TIME, UNREPORTED, Answer, Asking
 from chalicelib.errors import ProviderError
 from chalicelib.models import Prediction
 from chalicelib.predictions import Classes, prediction, which
+from chalicelib.providers.endpoint import Endpoint
 from chalicelib.providers.google import Rest, Talk
-from chalicelib.providers.google_settings import Endpoint, GoogleSettings
+from chalicelib.providers.google_settings import GoogleSettings
 
 SERVICE = "Vertex AI"
 REQUEST_BYTES = 1_400_000  # of 1.5 MB, the rest for what surrounds the instances

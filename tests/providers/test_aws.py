@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from aws_account import account, failure, fresh
+from pydantic import ValidationError
 
 from chalicelib.providers import aws as providers_aws
 from chalicelib.providers.aws import AwsSettings, call, client, read
@@ -115,9 +116,14 @@ def nowhere(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
 
 
-@pytest.mark.parametrize("settings", [{"region": "not a region"}, {"region": REGION, "endpoint": "nonsense"}])
-def test_a_client_that_cannot_be_made_is_not_configured(nowhere: None, settings: dict[str, Any]) -> None:
-    error = failure(client, "textract", AwsSettings(**settings))
+@pytest.mark.parametrize("endpoint", ["nonsense", "http://rekognition.example", "https://user:word@aws.example"])
+def test_an_endpoint_is_an_address_that_photos_and_keys_may_be_sent_to(endpoint: str) -> None:
+    with pytest.raises(ValidationError):
+        AwsSettings(endpoint=endpoint)
+
+
+def test_a_client_that_cannot_be_made_is_not_configured(nowhere: None) -> None:
+    error = failure(client, "textract", AwsSettings(region="not a region"))
     assert (error.code, error.attempts) == ("not-configured", 0)
     assert "check region and endpoint" in str(error)
 
