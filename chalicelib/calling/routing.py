@@ -120,7 +120,7 @@ def meant(name: str, known: Collection[str]) -> str:
     import difflib
 
     close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"
 
 
 def in_mapping(content: Mapping[str, Any], key: str, check: Callable[[str, Any], list[str]]) -> list[str]:

@@ -182,6 +182,10 @@ def test_a_name_that_nothing_has_is_refused(decided: Decided, project: Any, soun
     assert (done.exit_code, done.output) == (2, "Error: no stage 'nope'; known: production, staging\n")
 
 
+def test_where_nothing_was_built_or_decided_no_name_is_known(decided: Decided) -> None:
+    assert run("--use-case", "photo").output == "Error: no use case 'photo'; known: none\n"
+
+
 def test_more_decisions_than_are_read_at_once_are_all_counted(decided: Decided) -> None:
     decided.add(call())
     decided.close()

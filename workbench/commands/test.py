@@ -57,7 +57,7 @@ def test(
     """Test use cases: the rules, the recorded cases, and the notebooks in real kernels.
 
     Without NAME all of them. A recorded case (`artemis case add`) is decided again from its facts, by the notebook and
-    by its built module; a notebook's cells are run, under its own parameters, and their outputs compared with those that
+    by its built module; a notebook's cells are run under its own parameters, and their outputs compared with those that
     are saved. Exit code 1 when anything failed.
     """
     from workbench.testing.plan import Plan
