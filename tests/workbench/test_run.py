@@ -126,7 +126,7 @@ def test_a_photo_that_cannot_be_had_exits_with_2_and_says_why(
     request = '{"user_id": "u", "photo": {"s3": "s3://member-photos/a.jpg"}}'
     done = CliRunner().invoke(main, ["run", "review", "--stage", "staging", "--request", request])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith("Error: nothing was decided: ") and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("Error: a photo in S3 cannot be read") and len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

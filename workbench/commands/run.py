@@ -63,7 +63,7 @@ def _decide(project: Project, name: str, given: str | None, stage: str) -> Ran:
     except Malformed as error:
         raise CannotRun(f"--request is no JSON text: {error.detail}") from None
     except ServiceError as error:  # a photo that cannot be had
-        raise CannotRun(f"nothing was decided: {error.detail}") from None
+        raise CannotRun(error.detail) from None
     except (NotBuilt, SettingsError, ContractError) as error:
         raise CannotRun(str(error)) from None
 
