@@ -106,7 +106,9 @@ def check_stage(content: Any, use_cases: Collection[str], providers: Collection[
     if not isinstance(content, dict):
         return ["the file is not a mapping"]
     problems = [
-        f"unknown key {key!r}; known: {', '.join(sorted(STAGE_KEYS))}" for key in content if key not in STAGE_KEYS
+        f"unknown key {key!r}; {routing.meant(str(key), sorted(STAGE_KEYS))}"
+        for key in content
+        if key not in STAGE_KEYS
     ]
     problems += routing.check(content, providers)
     problems += in_mapping(content, "use_cases", lambda name, entry: _check_use_case(name, entry, use_cases))
@@ -121,7 +123,7 @@ def check_stage(content: Any, use_cases: Collection[str], providers: Collection[
 
 def _check_use_case(name: str, entry: Any, use_cases: Collection[str]) -> list[str]:
     if snake(name) not in use_cases:
-        return [f"no such use case; known: {', '.join(sorted(use_cases)) or 'none'}"]
+        return [f"no such use case; {routing.meant(snake(name), sorted(use_cases))}"]
     if not isinstance(entry, dict) or entry.keys() - {"parameters"}:
         return ["give a mapping with the key 'parameters'"]
     return [] if isinstance(entry.get("parameters") or {}, dict) else ["parameters: not a mapping"]
@@ -149,7 +151,7 @@ def endpoints(environment: Mapping[str, str], providers: Collection[str] | None 
     if not isinstance(entries, dict) or not all(isinstance(url, str) for url in entries.values()):
         raise SettingsError(['ARTEMIS_ENDPOINTS is not JSON of the form {"provider": "https://…"}'])
     problems = [
-        f"ARTEMIS_ENDPOINTS: no provider is named {name!r}; known: {', '.join(providers)}"
+        f"ARTEMIS_ENDPOINTS: no provider is named {name!r}; {routing.meant(name, providers)}"
         for name in entries
         if providers is not None and name not in providers
     ]

@@ -23,6 +23,7 @@ def check(content: Any) -> list[str]:
     return [
         *(problem for provider, entry in own.items() if entry is not None for problem in _settings(provider, entry)),
         *(problem for name, chain in chains.items() for problem in _abilities(name, chain, own)),
+        *(problem for name, entry in _entries(content, "pin") for problem in _pins(name, entry, chains.get(name, []))),
     ]
 
 
@@ -40,6 +41,14 @@ def _known(entry: Any) -> list[str]:
 def _own(entry: Any) -> dict[str, Any] | None:
     """A provider's own settings; None where they have no such form."""
     return {key: value for key, value in entry.items() if key not in LIMITS} if isinstance(entry, dict) else None
+
+
+def _pins(name: str, entry: Any, chain: list[str]) -> Iterator[str]:
+    """Pins that could never hold: each call would be paid for, and its answer thrown away."""
+    capability = name.partition("/")[0]
+    for provider in _known(list(entry) if isinstance(entry, dict) else chain):
+        if capability in getattr(provider_class(provider), "UNVERSIONED", ()):
+            yield f"pin.{name}: {provider} reports no version of it, so it cannot be pinned"
 
 
 def _settings(provider: str, own: Mapping[str, Any]) -> Iterator[str]:

@@ -13,7 +13,8 @@ may take. One instance serves a whole process, from many threads at once; its cl
 A module imports no client library when it is itself imported: the build reads ``Settings`` from it.
 
 Class attributes: ``MANAGED`` (False for what runs in this process: no circuit breaker, no limit), ``Settings`` (a
-pydantic model that forbids what it does not know).
+pydantic model that forbids what it does not know), ``UNVERSIONED`` (the capabilities of which it reports no version,
+if there are any: they cannot be pinned).
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ class BigQuery:
     """Queries and predictions. Safe to call from many threads."""
 
     MANAGED = True
+    UNVERSIONED = frozenset({"query"})  # of these no version is reported
 
     class Settings(GoogleSettings):
         """What a stage file may set under ``provider_settings: {bigquery: …}``."""

@@ -15,9 +15,7 @@ def _endpoint(url: str) -> str:
     if not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError("a base URL is a scheme, a host and perhaps a port and a path")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise ValueError(
-            "a base URL begins with https:// (http:// only for this machine): secrets are sent to it"
-        )
+        raise ValueError("a base URL begins with https:// (http:// only for this machine): secrets are sent to it")
     return url.rstrip("/")
 
 

@@ -53,6 +53,7 @@ class GoogleVision:
     """Moderation, faces, text and labels. Safe to call from many threads."""
 
     MANAGED = True
+    UNVERSIONED = frozenset({"moderation", "faces", "text", "labels"})  # of these no version is reported
 
     class Settings(BaseModel, extra="forbid"):
         """What the stage file may say of it. Credentials are never among it."""

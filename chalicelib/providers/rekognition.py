@@ -41,6 +41,7 @@ class Rekognition:
     """Moderation, faces, text and labels. Safe to call from many threads."""
 
     MANAGED = True
+    UNVERSIONED = frozenset({"faces"})  # of these no version is reported
 
     class Settings(AwsSettings):
         """Confidences are fractions, as everywhere here."""

@@ -53,6 +53,7 @@ class VertexAI:
     """Predictions and text embeddings. Safe to call from many threads."""
 
     MANAGED = True
+    UNVERSIONED = frozenset({"embedding"})  # of these no version is reported
 
     class Settings(GoogleSettings):
         """What a stage file may set under ``provider_settings: {vertex_ai: …}``."""

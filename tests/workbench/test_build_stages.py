@@ -79,6 +79,11 @@ BAD = {  # a stage file -> (rule, what the message names)
         "stage-file",
         'say of which provider: {google_vision: "3"}',
     ),
+    "a pin that could never hold": (
+        'providers: {text: [google_vision, rekognition]}\npin: {text: {google_vision: "1"}}',
+        "stage-file",
+        "google_vision reports no version of it",
+    ),
     "an age without a unit": ("reuse: {faces: 30}", "stage-file", "such as 30d"),
     "an unknown parameter": (
         "use_cases: {photo_review: {parameters: {face_max: 2}}}",
