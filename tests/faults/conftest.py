@@ -95,11 +95,13 @@ MakeDeciding = Callable[..., Deciding]
 
 
 @pytest.fixture
-def deciding(manifest: Manifest, contract: Contract, beside: KServe, tmp_path: Path) -> MakeDeciding:
+def deciding(manifest: Manifest, contract: Contract, beside: KServe, tmp_path: Path) -> Iterator[MakeDeciding]:
     """``deciding(cloud, timeout=0.5)``: a new service, on the test's one database.
 
     Settings are the provider's; ``chain``, ``fakes`` (name -> instead of a real provider) and ``stage`` the test's.
     """
+
+    stores: list[Store] = []
 
     def service_of(
         cloud: Cloud,
@@ -123,13 +125,16 @@ def deciding(manifest: Manifest, contract: Contract, beside: KServe, tmp_path: P
         url = f"sqlite:///{tmp_path / 'decisions.db'}"
         loaded = load({"ARTEMIS_DATABASE_URL": url}, {"local": content}, manifest.use_cases)
         store, others, fake = Store(url), {**OTHERS, "second": cloud.provider}, fakes or {}
+        stores.append(store)
         router = Router(
             loaded.routing, lambda name, own: fake.get(name) or make(others.get(name, name), own), lambda: store
         )
         service = Service(loaded, manifest, Engine(router.models), lambda: store, router.identity)
         return Deciding(InProcess(service, tmp_path / "decisions.db", contract), cloud.kind)
 
-    return service_of
+    yield service_of
+    for store in stores:
+        store.close()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 import os
-import select
+import selectors
 import signal
 import socket
 import subprocess
@@ -98,7 +98,9 @@ class Server:
                 text=True,
             )
         assert self.process.stdout is not None
-        said_something, _, _ = select.select([self.process.stdout], [], [], 20)
+        with selectors.DefaultSelector() as selector:  # select() itself takes no descriptor over 1,023
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            said_something = selector.select(20)
         line = self.process.stdout.readline() if said_something else ""
         self.url = line.removeprefix("before ").strip()
         self.port = int(self.url.rpartition(":")[2] or 0)
