@@ -21,6 +21,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from chalicelib.decode import Content, decode, flatten, refused
+from chalicelib.folders import find_folder
 
 if TYPE_CHECKING:  # what S3 needs is loaded for the first photo that lies there
     from chalicelib.objects import Objects, S3Object
@@ -64,11 +65,8 @@ class PhotoPolicy:
 
 
 def find_samples() -> Path | None:
-    """``usecases/samples`` here or in a parent folder: where a notebook's samples lie."""
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "usecases" / "samples").is_dir():
-            return folder / "usecases" / "samples"
-    return None
+    """Where a notebook's samples lie."""
+    return find_folder("usecases/samples")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from chalicelib.keys import digestible
@@ -13,7 +14,7 @@ OF_PHOTOS = ("moderation", "faces", "text", "labels")
 BY_ITEM = ("embedding", "predict")  # asked with a list, answered with a list, reused item by item
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """One question to whoever answers a capability.
 
@@ -45,6 +46,7 @@ class Question:
         """Whether what is asked about may be another thing tomorrow: a photo in a bucket that keeps no versions."""
         return self.capability in OF_PHOTOS and str(self.items[0].digest).startswith("s3-etag:")
 
+    @cached_property
     def digests(self) -> list[str]:
         """One digest for each item: equal for equal items of one capability and model, in any process."""
         return [digest(self.capability, item, self.model) for item in self.items]

@@ -78,7 +78,7 @@ def recordings(question: Question, results: list[Any], source: ModelSource) -> l
             result=_plain(question.capability, result),
             **source.model_dump(),
         )
-        for digest, item, result in zip(question.digests(), question.items, results, strict=True)
+        for digest, item, result in zip(question.digests, question.items, results, strict=True)
     ]
 
 

@@ -6,5 +6,6 @@ flights    identical questions in flight at once are one
 bounds     a circuit breaker and a concurrency limit for each provider
 identity   which version of a model answered last, and whether this one is another
 routing    what a stage file says of all that
+notes      how calls and answers are written down
 ledger     what the calls of one task came to, to be stored with its fact
 """

@@ -77,7 +77,7 @@ class Bounds:
             self._ended(call, ProviderError(f"{self.provider} does not come back", code="timeout"))
 
     def _refuse_if_open(self) -> None:
-        if self._breaker.opened:
+        if self.open:
             seconds = max(0, self._breaker.open_remaining)
             said = f"{self.provider} failed {self.limits.failures} times in a row and is left alone for {seconds:.0f} s"
             raise ProviderError(f"{said}; the last time: {self._last}", code="circuit-open", attempts=0)
@@ -86,7 +86,7 @@ class Bounds:
         if not _is_trouble(type(error), error):
             return
         self._last = f"{error.code}: {error}" if isinstance(error, ProviderError) else type(error).__name__
-        if self._breaker.opened and not self._left_alone:
+        if self.open and not self._left_alone:
             self._left_alone = True
             log.warning("%s is left alone for %g s: it failed, %s", self.provider, self.limits.seconds, self._last)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.calling.routing import Routing
+from chalicelib.questions import Question
 
 
 def in_use(routing: Routing, versions: list[dict[str, Any]]) -> dict[str, Any]:
@@ -38,8 +39,7 @@ def _model(
     capability, asked, provider = key
     row = latest.get((capability, provider, asked))
     order = routed.get(key, routed.get((capability, "", provider)))
-    pins = routing.pins.get(f"{capability}/{asked}") or routing.pins.get(capability) or {}
-    pinned = pins.get(provider)
+    pinned = routing.pin(Question(capability, (), asked), provider)
     return {
         "capability": capability,
         "asked": asked or None,

@@ -83,7 +83,7 @@ class Answers:
 def keys_of(question: Question, provider: str, settings: str) -> list[str]:
     """One key for each item: what is asked, of whom, under which settings."""
     tail = f"\0{provider}\0{settings}".encode()
-    return [hashlib.sha256(digest.encode() + tail).hexdigest() for digest in question.digests()]
+    return [hashlib.sha256(digest.encode() + tail).hexdigest() for digest in question.digests]
 
 
 def to_keep(question: Question, keys: list[str], results: list[Any], answer: Answer) -> list[PaidAnswer]:

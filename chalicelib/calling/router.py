@@ -82,7 +82,7 @@ class Router:
 
     def _ask_distinct(self, question: Question, asking: Asking, ledger: Ledger) -> Answered:
         """Equal items of one list are asked about, and paid for, once."""
-        digests = question.digests() if len(question.items) > 1 else []
+        digests = question.digests if len(question.items) > 1 else []
         distinct = {digest: position for position, digest in reversed(list(enumerate(digests)))}
         if len(distinct) == len(digests):
             return self._ask_chain(question, asking, ledger)
@@ -167,7 +167,7 @@ class Router:
         self, name: str, question: Question, asking: Asking, ledger: Ledger, failed: int = 0
     ) -> tuple[Answer, bool]:
         """One call for all who ask the same at once; if it fails one more, for all who are left. True: an own call."""
-        key = name, tuple(question.digests())
+        key = name, tuple(question.digests)
         flight, leads = self._flights.board(key, asking)
         if leads:
             return self._lead(key, flight, partial(self._call, name, question, asking, ledger)), True

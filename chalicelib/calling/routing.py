@@ -13,32 +13,28 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from chalicelib import durations
 from chalicelib.facts import canonical
 from chalicelib.models import CAPABILITIES
 from chalicelib.questions import Question
 
+T = TypeVar("T")
 KEYS = ("providers", "provider_settings", "pin", "reuse")
-
-
-CONCURRENCY = 24  # fewer than the tasks that may hang: one provider alone does not stop the service
+LIMITS = {"concurrency", "breaker"}  # of any provider; everything else under provider_settings is its own
+BREAKER = {"failures", "seconds"}
+UNASKED = LIMITS | {"timeout", "attempts", "window_ms"}  # settings that change no answer
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """``concurrency``: calls at once in a process. The breaker opens after ``failures`` in a row, for ``seconds``."""
 
-    concurrency: int = CONCURRENCY
+    concurrency: int = 24  # fewer than the tasks that may hang: one provider alone does not stop the service
     failures: int = 5
     seconds: float = 30
-
-
-LIMITS = {"concurrency", "breaker"}  # of any provider; everything else under provider_settings is its own
-BREAKER = {"failures", "seconds"}
-UNASKED = LIMITS | {"timeout", "attempts", "window_ms"}  # settings that change no answer
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -75,21 +71,22 @@ class Routing:
 
     def chain(self, question: Question) -> tuple[str, ...]:
         """Who is asked, in order; empty when nobody is named."""
-        return self.providers.get(question.name) or self.providers.get(question.capability) or ()
+        return _of(self.providers, question) or ()
 
     def pin(self, question: Question, provider: str) -> str | None:
         """The only version that may answer; None when any may."""
-        pins = self.pins.get(question.name) or self.pins.get(question.capability) or {}
+        pins = self.pins.get(question.name) or self.pins.get(question.capability) or {}  # an empty entry unpins nothing
         return pins.get(provider)
 
     def age(self, question: Question) -> float:
         """How old, in seconds, an answer may be that is used again; 0 when none may."""
-        return self.reuse.get(question.name, self.reuse.get(question.capability, 0.0))
+        return _of(self.reuse, question) or 0.0
 
     def limits(self, provider: str) -> Limits:
         """The bounds of a provider."""
         entry = self.settings.get(provider, {})
-        return Limits(**{"concurrency": entry.get("concurrency", CONCURRENCY)} | (entry.get("breaker") or {}))
+        own = {"concurrency": entry["concurrency"]} if "concurrency" in entry else {}
+        return Limits(**own, **(entry.get("breaker") or {}))
 
     def own(self, provider: str) -> dict[str, Any]:
         """The provider's own settings."""
@@ -98,6 +95,11 @@ class Routing:
     def deciding(self, provider: str) -> str:
         """Those of a provider's settings that its answers may depend on, as text."""
         return canonical({key: value for key, value in self.own(provider).items() if key not in UNASKED})
+
+
+def _of(entries: Mapping[str, T], question: Question) -> T | None:
+    """What is said of one model of predict, else of its capability."""
+    return entries.get(question.name, entries.get(question.capability))
 
 
 def _chain(entry: Any) -> tuple[str, ...]:

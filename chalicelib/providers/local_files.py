@@ -29,9 +29,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from chalicelib.errors import ProviderError
+from chalicelib.folders import find_folder
 from chalicelib.models import Prediction
 from chalicelib.predictions import prediction, which
-from chalicelib.providers.folders import find_folder
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 Stamp = tuple[tuple[int, int], ...]  # (mtime in nanoseconds, size) of each file

@@ -16,8 +16,8 @@ from pydantic import BaseModel, Field
 from chalicelib.asking import ANY_TIME, Answer, Asking
 from chalicelib.errors import ProviderError
 from chalicelib.facts import NotRecordable
+from chalicelib.folders import find_folder
 from chalicelib.predictions import which
-from chalicelib.providers.folders import find_folder
 from chalicelib.questions import BY_ITEM, OF_PHOTOS, Question
 from chalicelib.recordings import FOLDER, Recording, hint, read
 
@@ -62,7 +62,7 @@ class Recorded:
     def _answer(self, question: Question, asking: Asking) -> Answer:
         """The recorded answer. Raises ProviderError: not-recorded, bad-answer for a file that holds something else."""
         files = self._read(asking.use_case)
-        found = [self._find(files, question.capability, digest) for digest in question.digests()]
+        found = [self._find(files, question.capability, digest) for digest in question.digests]
         missing = [position for position, recording in enumerate(found) if recording is None]
         if missing:
             raise ProviderError(_missing(question, missing, asking), code="not-recorded", attempts=0)

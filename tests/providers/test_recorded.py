@@ -250,7 +250,7 @@ def test_a_result_is_written_without_its_source_which_the_line_names():
     (line,) = recordings(question, [moderation.model_copy(update={"source": SOURCE})], SOURCE)
     assert json.loads(line.line()) == {
         "capability": "moderation",
-        "digest": question.digests()[0],
+        "digest": question.digests[0],
         "asked": PHOTO.digest[:19],
         "provider": "sagemaker",
         "model": "match-3",

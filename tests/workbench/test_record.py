@@ -112,7 +112,7 @@ def test_answers_and_failures_are_noted_as_they_come(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(note, range(20)))
     assert len(noted(recorder.path)) == 40
-    assert {one.key for one in noted(recorder.path)} == {("predict", digest) for digest in question.digests()}
+    assert {one.key for one in noted(recorder.path)} == {("predict", digest) for digest in question.digests}
     assert failed(recorder.path) == {"predict/likeness: throttled: match-3: status 429": 20}
 
 

@@ -1,4 +1,4 @@
-"""Folders of the project that providers read: found from wherever a notebook or the service runs."""
+"""Folders of the project, found from wherever a notebook or the service runs."""
 
 from __future__ import annotations
 
