@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
@@ -12,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_account import account, failure, fresh
+from aws_account import failure, fresh
 from pydantic import ValidationError
 
 from chalicelib.providers import aws as providers_aws
@@ -23,12 +22,6 @@ from tests.emulators.server import closed_port
 
 ROOT = Path(__file__).parents[2]
 IMAGE = {"Bytes": b"a picture"}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Aws]:
-    with account() as aws:
-        yield aws
 
 
 @pytest.fixture

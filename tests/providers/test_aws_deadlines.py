@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
 
 import pytest
-from aws_account import account, failure, fresh
+from aws_account import failure, fresh
 from botocore.retries.standard import ExponentialBackoff
 
 from chalicelib.asking import Asking
@@ -17,12 +16,6 @@ from tests.emulators.aws import Aws
 from tests.emulators.faults import Delay, Fault, Garbage, Status
 
 IMAGE = {"Bytes": b"a picture"}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Aws]:
-    with account() as aws:
-        yield aws
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
@@ -12,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_account import account, failure, fresh
+from aws_account import failure
 from PIL import Image
 from pydantic import ValidationError
 
@@ -39,17 +38,6 @@ EMPTY: dict[str, dict[str, Any]] = {
     "DetectLabels": {"Labels": [], "LabelModelVersion": "3.0"},
 }
 NOTHING = dict.fromkeys(NAMES, 0.0)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Aws]:
-    with account() as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(running: Aws) -> Aws:
-    return fresh(running)
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_account import account, failure, fresh
+from aws_account import failure
 from pydantic import ValidationError
 
 from chalicelib.photo import Photo
@@ -20,17 +19,6 @@ from tests.emulators.aws import Aws
 
 SAMPLES = Path(__file__).parents[2] / "usecases" / "samples"
 NOTHING = dict.fromkeys(NAMES, 0.0)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Aws]:
-    with account() as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(running: Aws) -> Aws:
-    return fresh(running)
 
 
 @pytest.fixture(scope="module")

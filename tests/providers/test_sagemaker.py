@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
 
 import pytest
-from aws_account import account, failure, fresh
+from aws_account import failure
 from pydantic import ValidationError
 
 from chalicelib.asking import Asking
@@ -20,17 +19,6 @@ from tests.emulators.faults import Delay, Fault, Garbage, Refuse, Reset, Status,
 
 FLATS = [{"rooms": 2, "area": 50.5, "lift": True}, {"rooms": 3, "area": 80, "lift": False}]
 COLUMNS = ["area", "rooms", "lift"]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Aws]:
-    with account() as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(running: Aws) -> Aws:
-    return fresh(running)
 
 
 def provider(aws: Aws, settings: dict[str, Any] | None = None, **model: Any) -> SageMaker:
