@@ -8,7 +8,6 @@ JSON by its annotation, and each consumer gets a freshly read value.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,20 +17,17 @@ from queue import Empty, SimpleQueue
 from time import perf_counter
 from typing import Any
 
-from pydantic import BaseModel
-
 from chalicelib.asking import Asking
 from chalicelib.calling.ledger import Ledger
 from chalicelib.errors import Unavailable
 from chalicelib.facts import NotRecordable
 from chalicelib.failures import describe_error, late
 from chalicelib.graph import Step
-from chalicelib.keys import digestible
-from chalicelib.run import Fact, Failure, Intake, Run
+from chalicelib.history import History, nothing_before
+from chalicelib.known import UNKEYED, Known
+from chalicelib.run import Attempt, Fact, Failure, Intake, Run
 from chalicelib.usecase import UseCase
 from chalicelib.workers import Job, Workers
-
-UNKEYED = frozenset({"models", "history"})
 
 
 class Engine:
@@ -39,10 +35,16 @@ class Engine:
 
     Args:
         models: makes the capabilities object that a task is given, from the occasion and the ledger of its calls.
+        history: makes the history that a task is given, from the occasion, the subject and the decision's time.
     """
 
-    def __init__(self, models: Callable[[Asking, Ledger], Any], workers: Workers | None = None) -> None:
-        self.models = models
+    def __init__(
+        self,
+        models: Callable[[Asking, Ledger], Any],
+        workers: Workers | None = None,
+        history: Callable[[Asking, str | None, datetime], History] = nothing_before,
+    ) -> None:
+        self.models, self.history = models, history
         self.workers = workers or Workers()
 
     def check(self) -> None:
@@ -50,13 +52,26 @@ class Engine:
         if self.workers.exhausted:
             raise Unavailable("too many tasks hang; no new decision is started", code="overloaded", retry_after=5)
 
-    def run(self, usecase: UseCase, intake: Intake, now: datetime, deadline: float, decision_id: str = "") -> Run:
-        """Decide. ``deadline`` is in seconds from now, for the whole; ``decision_id`` is what calls are noted under.
+    def run(
+        self,
+        usecase: UseCase,
+        intake: Intake,
+        now: datetime,
+        deadline: float,
+        decision_id: str = "",
+        attempt: Attempt | None = None,
+    ) -> Run:
+        """Decide.
+
+        Args:
+            deadline: in seconds from now, for the whole.
+            decision_id: what calls are noted under.
+            attempt: knows the facts of earlier attempts, and keeps those of this one.
 
         Raises Unavailable when too many threads hang; everything else is in the Run.
         """
         self.check()
-        return _Execution(self, usecase, intake, now, deadline, decision_id).complete()
+        return _Execution(self, usecase, intake, now, deadline, decision_id, attempt).complete()
 
 
 @dataclass(slots=True)
@@ -75,10 +90,17 @@ class _Execution:
     """One run in progress."""
 
     def __init__(
-        self, engine: Engine, usecase: UseCase, intake: Intake, now: datetime, deadline: float, decision_id: str
+        self,
+        engine: Engine,
+        usecase: UseCase,
+        intake: Intake,
+        now: datetime,
+        deadline: float,
+        decision_id: str,
+        attempt: Attempt | None,
     ) -> None:
         self.engine, self.usecase, self.intake, self.now = engine, usecase, intake, now
-        self.decision_id = decision_id
+        self.decision_id, self.attempt = decision_id, attempt
         self.began = perf_counter()
         self.deadline = self.began + deadline
         # what is late falls back a little before the deadline, so that logic has time to decide
@@ -86,8 +108,7 @@ class _Execution:
         self.graph = usecase.graph
         self.waits = dict(self.graph.waits)
         self.ready = list(self.graph.roots)
-        self.values: dict[str, Any] = {}
-        self.texts: dict[str, str] = {}
+        self.known = Known(usecase, intake, now)
         self.in_flight: dict[str, _Pending] = {}
         self.finished: SimpleQueue[tuple[str, str | None, Any, dict[str, Any] | None]] = SimpleQueue()
         self.result = Run(began=self.began)
@@ -118,9 +139,10 @@ class _Execution:
         pending = _Pending(step, "", Ledger(), now, limit)
         self.in_flight[step.name] = pending
         try:
-            pending.key = self._fact_key(step)
-            models = self.engine.models(self._asking(step, limit), pending.ledger)
-            arguments = self._arguments(step, self.intake.live, models)
+            pending.key = self.known.fact_key(step)
+            if self._carry_over(step, pending.key, now):
+                return
+            arguments = self.known.arguments(step, self.intake.live, self._given(step, limit, pending.ledger))
         except Exception as error:
             self._settle_task(step.name, None, None, describe_error(self.usecase, step, error))
             return
@@ -129,6 +151,31 @@ class _Execution:
             return
         pending.job = Job(partial(self._perform, step, arguments))
         self.engine.workers.submit(pending.job)
+
+    def _carry_over(self, step: Step, key: str, now: float) -> bool:
+        """Take what an earlier attempt of the same keyed request found, if one did."""
+        known = self.attempt.find(step.name, key) if self.attempt and key else None
+        if known is None or known.output is None or step.codec is None:
+            return False
+        value = step.codec.decode(known.output)
+        del self.in_flight[step.name]
+        self.result.clock[step.name] = (now, perf_counter())
+        self.result.facts.append(known)
+        self.known.texts[step.name] = known.output
+        self._settle(step.name, value)
+        return True
+
+    def _given(self, step: Step, until: float, ledger: Ledger) -> dict[str, Any]:
+        """The given names of this task, made for it alone."""
+        if UNKEYED.isdisjoint(step.needs):
+            return {}
+        asking = self._asking(step, until)
+        given: dict[str, Any] = {"models": self.engine.models(asking, ledger)} if "models" in step.needs else {}
+        if "history" in step.needs:
+            subject = self.graph.subject
+            whose = getattr(self.intake.sealed, subject) if subject else None
+            given["history"] = self.engine.history(asking, whose, self.now)
+        return given
 
     def _asking(self, step: Step, until: float) -> Asking:
         # a little before the task is given up: who ends in time says why, and after how many attempts
@@ -175,12 +222,15 @@ class _Execution:
             text, value, fallback = step.fallback, step.codec.decode(step.fallback), True
         self.result.clock[name] = (pending.started, perf_counter())
         taken = pending.ledger.taken()
-        self.result.facts.append(Fact(name, pending.key, text, error, fallback, taken.calls, taken.answers))
+        fact = Fact(name, pending.key, text, error, fallback, taken.calls, taken.answers)
+        self.result.facts.append(fact)
+        if self.attempt and error is None:
+            self.attempt.keep(fact)
         if text is None:
             assert error is not None
             self._fail("task-timeout" if error["error"] == "timeout" else "task-failed", name, error)
             return
-        self.texts[name] = text
+        self.known.texts[name] = text
         self._settle(name, value)
 
     def _run_inline(self, step: Step) -> None:
@@ -189,7 +239,7 @@ class _Execution:
             return
         started = perf_counter()
         try:
-            value = step.function(*self._arguments(step, self.intake.sealed, None))
+            value = step.function(*self.known.arguments(step, self.intake.sealed, {}))
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                 raise
@@ -207,7 +257,7 @@ class _Execution:
             self._fail("invalid-decision", step.name, describe_error(self.usecase, step, error))
 
     def _settle(self, name: str, value: Any) -> None:
-        self.values[name] = value
+        self.known.values[name] = value
         for consumer in self.graph.consumers[name]:
             self.waits[consumer.name] -= 1
             if not self.waits[consumer.name]:
@@ -219,48 +269,6 @@ class _Execution:
             self.ready.append(step)
         else:
             self.ready.insert(0, step)
-
-    def _arguments(self, step: Step, request: BaseModel, models: Any) -> list[Any]:
-        return [self._argument(need, request, models) for need in step.needs]
-
-    def _argument(self, need: str, request: BaseModel, models: Any) -> Any:
-        if need in self.values:
-            return self._value(need)
-        if need == "models":
-            return models
-        if need == "now":
-            return self.now
-        return request if need == "request" else getattr(request, need)
-
-    def _value(self, name: str) -> Any:
-        """A step's result; a fact is read anew for all but one consumer, so none sees another's changes."""
-        codec = self.graph.by_name[name].codec
-        if codec is None or len(self.graph.consumers[name]) == 1:
-            return self.values[name]
-        value = self.values[name]
-        return value if value is None or type(value) in (str, int, float, bool) else codec.decode(self.texts[name])
-
-    def _fact_key(self, step: Step) -> str:
-        """Digest of the task's fingerprint and its arguments; empty where there is no fingerprint."""
-        fingerprint = self.usecase.fingerprints.get(step.name)
-        if fingerprint is None:
-            return ""
-        parts = [
-            fingerprint.encode(),
-            *(self._argument_text(need) for need in step.needs if need not in UNKEYED),
-        ]
-        return hashlib.sha256(b"\0".join(parts)).hexdigest()
-
-    def _argument_text(self, need: str) -> bytes:
-        if need == "request":
-            return self.intake.record.encode()
-        if need == "now":
-            return self.now.isoformat().encode()
-        if need in self.texts:
-            return self.texts[need].encode()
-        if need in self.values:
-            return digestible(need, self.values[need])
-        return self.intake.live.__pydantic_serializer__.to_json(self.intake.live, include={need})
 
     def _fail(self, kind: str, step: str, error: dict[str, Any]) -> None:
         self.result.decision = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -30,6 +31,7 @@ class Fact:
     fallback: bool
     calls: list[Call]
     answers: list[PaidAnswer] = field(default_factory=list)  # of its calls: those that may be used again
+    carried_from: str | None = None  # the earlier attempt of the same keyed request that found it
 
     @property
     def stand_ins(self) -> list[tuple[Call, Call]]:
@@ -100,10 +102,30 @@ def _degraded(fact: Fact) -> list[dict[str, str]]:
     ]
 
 
+class Attempt(Protocol):
+    """One of the attempts at a keyed request: under which id and time, and what earlier ones found."""
+
+    decision_id: str
+    now: datetime
+
+    def find(self, task: str, key: str) -> Fact | None:
+        """The fact that an earlier attempt found under this fact key."""
+
+    def keep(self, fact: Fact) -> None:
+        """Store a fact at once, so that a later attempt need not pay for it again."""
+
+    def save(self, record: Any) -> None:
+        """Store the decision with all that belongs to it, and end the attempt."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A request as it is decided on. ``sealed`` is what logic sees: read back from ``record``."""
+    """A request as it is decided on. ``sealed`` is what logic sees: read back from ``record``.
+
+    ``salt`` goes into the fact keys, which are digests: without it, who reads them could guess what they are of.
+    """
 
     live: BaseModel
     sealed: BaseModel
     record: str
+    salt: bytes = b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from threading import Lock
 from time import perf_counter
@@ -21,7 +21,9 @@ from chalicelib.errors import DecisionFailed, NotFound
 from chalicelib.facts import canonical
 from chalicelib.failures import traceback_of
 from chalicelib.manifest import Manifest, decisions_path, snake
-from chalicelib.run import Fact, Failure, Intake, Run
+from chalicelib.rows import Record, Taken, answer_rows, decision_row, envelope, result_rows
+from chalicelib.run import Attempt, Fact, Failure, Intake, Run
+from chalicelib.runtime import version_row
 from chalicelib.settings import LOCAL, ApiKey, Settings
 from chalicelib.usecase import UseCase, load
 from chalicelib.warmup import without_collector
@@ -33,10 +35,27 @@ LOCAL_CLIENT = ApiKey("local", "", None)  # who asks where no key is configured:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One decision just made: its id and its envelope as JSON text."""
+    """One decision: its id and its envelope as JSON text. ``replayed``: made before, for the same key."""
 
     id: str
     envelope: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A business question as it came. ``began`` is on the performance counter, ``deadline`` in seconds from then."""
+
+    client: ApiKey
+    usecase: UseCase
+    contract: int
+    body: bytes | str
+    began: float
+    deadline: float
+
+    def left(self) -> float:
+        """Seconds until the deadline; negative after it."""
+        return self.deadline - (perf_counter() - self.began)
 
 
 class Service:
@@ -58,19 +77,28 @@ class Service:
         self.settings, self.manifest, self.engine, self.store = settings, manifest, engine, store
         self.identity = identity or Identity()
         self._use_cases: dict[tuple[str, int], UseCase] = {}
+        self._stored_versions: set[tuple[str, str]] = set()
         self._lock = Lock()
 
     def decide(
-        self, client: ApiKey, name: str, body: bytes | str, seconds: float | None = None, contract: int | None = None
+        self,
+        client: ApiKey,
+        name: str,
+        body: bytes | str,
+        seconds: float | None = None,
+        contract: int | None = None,
+        key: str | None = None,
     ) -> Decided:
         """One decision, stored before it is answered.
 
         Args:
             seconds: how long the caller can wait, when that is less than the stage's deadline.
             contract: the contract that the caller knows; default: the notebook's.
+            key: the caller's Idempotency-Key: the same again gets the same decision, and nothing is paid twice.
 
         Raises:
             NotFound, Malformed, Invalid: nothing was decided and nothing stored.
+            Conflict: the same key is being decided right now.
             Unavailable: nothing was decided, or it, or a photo, could not be stored or read; ask again.
             DecisionFailed: stored as failed.
         """
@@ -78,29 +106,47 @@ class Service:
         usecase = self.use_case(client, name, contract)
         self.engine.check()  # before a photo is put anywhere
         deadline = self.settings.deadline if seconds is None else min(self.settings.deadline, seconds)
-        request = intake.read(usecase.request_model, body, self.settings.photos.ending(began + deadline))
-        now, decision_id = datetime.now(UTC), str(uuid7())
-        run = self.engine.run(usecase, request, now, deadline - (perf_counter() - began), decision_id)
-        row = self._row(client, usecase, request, run, now, decision_id)
-        row["duration_ms"] = round((perf_counter() - began) * 1000, 3)
-        timings = run.timings
-        row["timings"] = canonical(timings)
-        self._save(row, run, timings)
+        asked = Asked(client, usecase, contract or self.manifest.current(usecase.name), body, began, deadline)
+        if key is None:
+            return self.decide_once(asked, self.read(asked))
+        from chalicelib.keyed import decide_keyed
+
+        return decide_keyed(self, asked, key)
+
+    def read(self, asked: Asked) -> Intake:
+        """The request in the body. Raises Malformed, Invalid, or Unavailable (S3)."""
+        policy = self.settings.photos.ending(asked.began + asked.deadline)
+        return intake.read(asked.usecase.request_model, asked.body, policy)
+
+    def decide_once(self, asked: Asked, request: Intake, attempt: Attempt | None = None) -> Decided:
+        """Decide and store. ``attempt``: on what a keyed request's earlier attempts found, under its id and time."""
+        usecase = asked.usecase
+        decision_id, now = (attempt.decision_id, attempt.now) if attempt else (str(uuid7()), datetime.now(UTC))
+        run = self.engine.run(usecase, request, now, asked.left(), decision_id, attempt)
+        taken = Taken(decision_id, now, asked.client.client, self.settings.stage)
+        row = decision_row(taken, usecase, request, run, (perf_counter() - asked.began) * 1000)
+        record = Record(row, result_rows(decision_id, run), answer_rows(taken, run))
+        self._save(record, asked, attempt)
         if run.degraded:
             _log_degraded(decision_id, usecase, run)
         if run.failure:
             raise _failed(decision_id, usecase, run.failure, run.facts)
         return Decided(decision_id, envelope(row))
 
-    def _save(self, row: dict[str, Any], run: Run, timings: dict[str, tuple[float, float]]) -> None:
-        """The decision with all that belongs to it, in one transaction."""
-        results = [_result_row(row["id"], fact, timings[fact.task]) for fact in run.facts]
-        paid = [answer for fact in run.facts for answer in fact.answers]
-        answers = [asdict(one) | {"decision_id": row["id"], "created_at": row["created_at"]} for one in paid]
-        sightings = self.identity.unsaved()
-        self.store().save(row, results, answers, [asdict(sighting) for sighting in sightings])
+    def _save(self, record: Record, asked: Asked, attempt: Attempt | None) -> None:
+        """The decision with all that came up with it, in one transaction."""
+        sightings, version = self.identity.unsaved(), (asked.usecase.name, asked.usecase.version)
+        is_new = version not in self._stored_versions
+        record = replace(
+            record,
+            sightings=[asdict(sighting) for sighting in sightings],
+            versions=[version_row(asked.usecase, asked.contract)] if is_new else [],
+        )
+        (attempt or self.store()).save(record)
         if sightings:
             self.identity.saved(sightings)
+        if is_new:
+            self._stored_versions.add(version)
 
     def get(self, client: ApiKey, decision_id: str, with_trace: bool = False) -> str:
         """A stored decision's envelope as JSON text. Raises NotFound, also for what is not the client's."""
@@ -194,69 +240,10 @@ class Service:
         numbers = {"version": version, "contract": contract, "contracts": list(served)}
         return {"name": name, **numbers, **described, "parameters": parameters}
 
-    def _row(
-        self, client: ApiKey, usecase: UseCase, request: Intake, run: Run, now: datetime, decision_id: str
-    ) -> dict[str, Any]:
-        subject = usecase.graph.subject
-        return {
-            "id": decision_id,
-            "use_case": usecase.name,
-            "version": usecase.version,
-            "stage": self.settings.stage,
-            "client": client.client,
-            "subject": getattr(request.sealed, subject) if subject else None,
-            "status": "failed" if run.failure else "decided",
-            "outcome": _outcome(run.decision),
-            "request": request.record,
-            "decision": run.decision,
-            "degraded": canonical(run.degraded),
-            "failure": canonical(asdict(run.failure)) if run.failure else None,
-            "created_at": now,
-        }
-
 
 def may(client: ApiKey, use_case: str) -> bool:
     """Whether a client may call a use case and read its decisions."""
     return client.use_cases is None or use_case in client.use_cases
-
-
-def envelope(row: dict[str, Any], **members: Any) -> str:
-    """A decision's envelope as JSON text; what is stored as JSON goes in as it is."""
-    parts = [
-        f'"id":"{row["id"]}","use_case":"{row["use_case"]}","version":"{row["version"]}"',
-        f'"status":"{row["status"]}","decision":{row["decision"] or "null"}',
-        f'"degraded":{row["degraded"]},"created_at":"{row["created_at"].isoformat()}"',
-    ]
-    if row["failure"]:
-        parts.append(f'"failure":{row["failure"]}')
-    parts += [f'"{name}":{canonical(value)}' for name, value in members.items()]
-    return "{" + ",".join(parts) + "}"
-
-
-def _outcome(decision: str | None) -> str | None:
-    """The outcome of a decision that has one, for looking decisions up by it."""
-    if decision is None or '"outcome"' not in decision:
-        return None
-    outcome = json.loads(decision).get("outcome")
-    return outcome if isinstance(outcome, str) else None
-
-
-def _result_row(decision_id: str, fact: Fact, times: tuple[float, float]) -> dict[str, Any]:
-    first = next((call for call in fact.calls if call.error is None), fact.calls[0] if fact.calls else None)
-    return {
-        "decision_id": decision_id,
-        "task": fact.task,
-        "fact_key": fact.key,
-        "provider": first and first.provider,
-        "model": first and first.model,
-        "model_version": first and first.version,
-        "calls": canonical([call.as_dict() for call in fact.calls]) if fact.calls else "[]",
-        "output": fact.output,
-        "error": canonical(fact.error) if fact.error else None,
-        "fallback_used": fact.fallback,
-        "started_ms": times[0],
-        "duration_ms": times[1],
-    }
 
 
 def _log_degraded(decision_id: str, usecase: UseCase, run: Run) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+pytest_plugins = ["databases"]
+
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     for report in terminalreporter.stats.get("passed", ()):

@@ -136,7 +136,7 @@ def test_the_first_decision_of_a_new_process_takes_all_that_is_stored(deciding: 
 def test_a_stored_answer_of_another_form_is_asked_for_anew(deciding: Any) -> None:
     one = deciding(reuse="30d")
     one.decide("similar", "a")
-    with one.service.store()._engine.begin() as connection:
+    with one.service.store().database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE paid_answers SET result = '{\"vector\": 1}'")
     one.decide("similar", "a")
     assert one.asked == [["a"], ["a"]]
@@ -187,7 +187,7 @@ def test_a_stored_answer_is_gone_with_the_decision_that_paid_for_it(deciding: An
     one = deciding(reuse="30d")
     first = one.decide("similar", "a")
     store = one.service.store()
-    with store._engine.begin() as connection:
+    with store.database.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM decisions WHERE id = ?", (first["id"],))
     one.decide("similar", "a")
     assert one.asked == [["a"], ["a"]]

@@ -9,6 +9,9 @@ from typing import Any
 
 from uuid6 import uuid7
 
+from chalicelib.rows import Record
+from chalicelib.store.tables import metadata
+
 FACTS = 3
 
 
@@ -29,6 +32,8 @@ def decision(created_at: datetime | None = None, **changes: Any) -> dict[str, An
         "timings": '{"a":[0.1,0.2]}',
         "duration_ms": 1.5,
         "created_at": created_at or datetime.now(UTC),
+        "salt": None,
+        "forgotten_at": None,
         **changes,
     }
 
@@ -48,9 +53,15 @@ def facts(decision_id: str, count: int = FACTS) -> list[dict[str, Any]]:
             "fallback_used": False,
             "started_ms": float(count - number),
             "duration_ms": 0.5,
+            "carried_from": None,
         }
         for number in range(count)
     ]
+
+
+def whole(row: dict[str, Any], count: int = FACTS) -> Record:
+    """A decision with its facts, as it is saved."""
+    return Record(row, facts(row["id"], count))
 
 
 def half_written(database: Path) -> dict[str, Any]:
@@ -77,7 +88,7 @@ def ids(database: Path) -> set[str]:
     return found
 
 
-TABLES = {"decisions", "task_results", "paid_answers", "model_versions"}
+TABLES = {*metadata.tables, "alembic_version"}
 
 
 def tables(database: Path) -> set[str]:

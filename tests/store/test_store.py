@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store_rows import FACTS, TABLES, decision, facts, half_written, ids, tables
+from store_rows import FACTS, TABLES, decision, facts, half_written, ids, tables, whole
 
 from chalicelib.errors import SettingsError, Unavailable
+from chalicelib.rows import Record
 from chalicelib.store import Store
 
 SEOUL = timezone(timedelta(hours=9))
@@ -34,7 +35,7 @@ def store(database: Path) -> Iterator[Store]:
 
 def save(store: Store, **changes: Any) -> str:
     row = decision(**changes)
-    store.save(row, facts(row["id"]))
+    store.save(whole(row))
     return str(row["id"])
 
 
@@ -45,7 +46,7 @@ def test_the_schema_and_its_folder_create_themselves(store: Store, database: Pat
 
 def test_what_is_saved_is_read_back(store: Store) -> None:
     row = decision()
-    store.save(row, facts(row["id"]))
+    store.save(whole(row))
     assert store.get(row["id"]) == row
     assert store.get(row["id"].upper()) is None
 
@@ -58,7 +59,7 @@ def test_facts_come_in_the_order_in_which_their_tasks_started(store: Store) -> N
 
 def test_a_decision_without_tasks_has_no_facts(store: Store) -> None:
     row = decision()
-    store.save(row, [])
+    store.save(whole(row, 0))
     assert store.get(row["id"]) == row
     assert store.results(row["id"]) == []
 
@@ -78,7 +79,7 @@ def test_a_bad_fact_takes_its_decision_along(store: Store, database: Path) -> No
     row = decision()
     twice = facts(row["id"]) + facts(row["id"], 1)
     with pytest.raises(Unavailable):
-        store.save(row, twice)
+        store.save(Record(row, twice))
     assert ids(database) == {kept}
     assert half_written(database) == {}
     assert store.get(save(store)) is not None
@@ -86,9 +87,9 @@ def test_a_bad_fact_takes_its_decision_along(store: Store, database: Path) -> No
 
 def test_a_decision_is_not_overwritten(store: Store, database: Path) -> None:
     first = decision(outcome="pay")
-    store.save(first, facts(first["id"]))
+    store.save(whole(first))
     with pytest.raises(Unavailable):
-        store.save(decision(id=first["id"], outcome="review"), [])
+        store.save(whole(decision(id=first["id"], outcome="review"), 0))
     assert store.get(first["id"]) == first
     assert half_written(database) == {}
 
@@ -96,7 +97,7 @@ def test_a_decision_is_not_overwritten(store: Store, database: Path) -> None:
 def test_a_fact_of_no_decision_is_refused(store: Store, database: Path) -> None:
     row = decision()
     with pytest.raises(Unavailable):
-        store.save(row, facts("01a20901-1225-7b1d-a4ef-1cbad7369f76"))
+        store.save(Record(row, facts("01a20901-1225-7b1d-a4ef-1cbad7369f76")))
     assert ids(database) == set()
 
 

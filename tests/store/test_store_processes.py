@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from store_rows import decision, facts, half_written, ids, tables
+from store_rows import decision, half_written, ids, tables, whole
 
 from chalicelib.store import Store
 
@@ -21,13 +21,13 @@ from chalicelib.store import Store
 WRITER = """
 import sys
 from chalicelib.store import Store
-from store_rows import decision, facts
+from store_rows import decision, whole
 store, count = Store(sys.argv[1]), int(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 while count:
     row = decision()
-    store.save(row, facts(row["id"]))
+    store.save(whole(row))
     print(row["id"], flush=True)
     count -= 1
 """
@@ -36,12 +36,12 @@ while count:
 OPENER = """
 import sys
 from chalicelib.store import Store
-from store_rows import decision, facts
+from store_rows import decision, whole
 print("ready", flush=True)
 for url in sys.stdin:
     try:
         row = decision()
-        Store(url.strip()).save(row, facts(row["id"]))
+        Store(url.strip()).save(whole(row))
         print(row["id"], flush=True)
     except Exception as error:
         print("failed:", repr(error), repr(error.__cause__), flush=True)
@@ -120,5 +120,5 @@ def test_a_store_waits_for_another_process_that_is_just_creating_the_file(tmp_pa
     threading.Timer(0.3, other.execute, ["COMMIT"]).start()
     store = Store(f"sqlite:///{database}")
     row = decision()
-    store.save(row, facts(row["id"]))
+    store.save(whole(row))
     assert store.get(row["id"]) == row

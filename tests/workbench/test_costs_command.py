@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from uuid6 import uuid7
 
 from chalicelib.asking import Call
+from chalicelib.rows import Record
 from chalicelib.store import Store
 from chalicelib.store.spending import BATCH
 from workbench.commands.costs import costs
@@ -50,7 +51,8 @@ class Decided:
         noted = json.dumps([call.as_dict() for call in calls])
         unsaid = {"provider": None, "model": None, "model_version": None, "output": None, "error": None}
         fact = {"decision_id": made["id"], "task": task, "fact_key": "f", "calls": noted, **unsaid}
-        self._store.save(decision, [{**fact, "fallback_used": False, "started_ms": 0.0, "duration_ms": 1.0}])
+        result = {**fact, "fallback_used": False, "started_ms": 0.0, "duration_ms": 1.0, "carried_from": None}
+        self._store.save(Record({**decision, "salt": None, "forgotten_at": None}, [result]))
 
     def close(self) -> None:
         self._store.close()

@@ -1,0 +1,75 @@
+"""Which schema a database has, and whether this software can work with it.
+
+An empty SQLite is created from the tables as they are declared; anything else is Alembic's to bring forward
+(``artemis db upgrade``). A newer schema that says it still suits this software is worked with, so that a rollback
+of the software needs none of the database.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Engine, insert, inspect, select, text
+from sqlalchemy.exc import DatabaseError
+
+from chalicelib.errors import SettingsError
+from chalicelib.store.tables import metadata, schema_version
+
+SCHEMA_VERSION = 3
+COMPATIBLE_FROM = 3  # the oldest software that can work with this schema
+REVISION = "0003"  # Alembic's name for it
+UPGRADE = "run `artemis db upgrade`"
+
+
+def prepare(engine: Engine) -> None:
+    """Create the schema in an empty SQLite, else check it. Raises SettingsError when it does not suit."""
+    if engine.dialect.name == "sqlite":
+        with engine.begin() as connection:
+            if not _holds_tables(connection):
+                create(connection)
+                return
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        check(connection)
+
+
+def create(connection: Connection) -> None:
+    """The whole schema in an empty database, stamped as if Alembic had made it."""
+    metadata.create_all(connection)
+    connection.execute(insert(schema_version).values(version=SCHEMA_VERSION, compatible_from=COMPATIBLE_FROM))
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
+
+
+def check(connection: Connection) -> None:
+    """Raises SettingsError when the schema does not suit this software, with what to do."""
+    found = version_of(connection)
+    if found is None:
+        raise SettingsError([f"the database has no schema of Artemis: {UPGRADE}"])
+    version, compatible_from = found
+    if version < SCHEMA_VERSION:
+        raise SettingsError([f"the database has schema {version}, and this version needs {SCHEMA_VERSION}: {UPGRADE}"])
+    if compatible_from > SCHEMA_VERSION:
+        needed = f"which needs a version of Artemis for schema {compatible_from} or later; this one is for"
+        raise SettingsError([f"the database has schema {version}, {needed} {SCHEMA_VERSION}"])
+
+
+def version_of(connection: Connection) -> tuple[int, int] | None:
+    """(version, oldest software that suits it), or None where there is no schema of ours."""
+    try:
+        row = connection.execute(select(schema_version.c.version, schema_version.c.compatible_from)).first()
+    except DatabaseError:
+        if inspect(connection).has_table(schema_version.name):
+            raise  # it is there, and the database has another trouble
+        return _before_versions(connection)
+    return None if row is None else (row[0], row[1])
+
+
+def _before_versions(connection: Connection) -> tuple[int, int] | None:
+    """Schemas 1 and 2 were SQLite's only, and were told by its ``user_version``."""
+    if connection.dialect.name != "sqlite":
+        return None
+    version: int = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    return (version, version) if version in (1, 2) else None
+
+
+def _holds_tables(connection: Connection) -> bool:
+    found = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1").first()
+    return found is not None
