@@ -84,7 +84,7 @@ def version_row(usecase: UseCase, contract: int) -> dict[str, Any]:
         "version": usecase.version,
         "runtime": here.digest,
         "contract": contract,
-        "module": Path(source.filename).read_text("utf-8"),
+        "module": usecase.code.decode(),
         "parameters": canonical(usecase.parameters),
         "notebook": source.notebook,
         "source": canonical({"cells": source.cells, "tasks": source.tasks}),

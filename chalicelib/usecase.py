@@ -151,6 +151,7 @@ class UseCase:
     graph: Graph
     source: Source
     fingerprints: dict[str, str]
+    code: bytes = field(default=b"", repr=False)  # the module's source; of a notebook there is none
 
     @property
     def request_model(self) -> type[BaseModel]:
@@ -185,7 +186,7 @@ def from_namespace(name: str, namespace: dict[str, Any], source: Source, code: b
             name, [Fault("request-record", message, "drop exclude=True: a request is stored as validated")]
         )
     fingerprints = {step: _fingerprint(entry, parameters) for step, entry in source.tasks.items()}
-    return UseCase(name, version_of(code, parameters), parameters, graph, source, fingerprints)
+    return UseCase(name, version_of(code, parameters), parameters, graph, source, fingerprints, code)
 
 
 def version_of(code: bytes, parameters: dict[str, Any]) -> str:
