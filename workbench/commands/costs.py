@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from workbench.commands.common import CannotRun, find_project, format_option
+from workbench.databases import database_option, open_readable, telling
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -27,12 +26,7 @@ WIDTH = 200  # columns where nobody's terminal sets a limit
 @click.option("--since", default="30d", show_default=True, metavar="AGE|DAY", help="30d, 12h, or 2026-11-01 (UTC).")
 @click.option("--use-case", "name", default=None, help="Of this use case only.")
 @click.option("--stage", default=None, help="Of decisions taken on this stage only.")
-@click.option(
-    "--database",
-    default=None,
-    metavar="URL",
-    help="SQLAlchemy URL; default: ARTEMIS_DATABASE_URL, or the local stage's. Files are relative to the project.",
-)
+@database_option
 @format_option("text", "json")
 def costs(since: str, name: str | None, stage: str | None, database: str | None, form: str) -> None:
     """Estimate what models cost, by use case, task and provider, and what reuse saved.
@@ -44,7 +38,6 @@ def costs(since: str, name: str | None, stage: str | None, database: str | None,
     project = find_project()
     start = _start(since)
     prices = _prices(project)
-    os.chdir(project.root)  # as the service does, to which the URL belongs
     found = _sum(project, database, start, name and name.replace("-", "_"), stage, prices or {})
     if form == "json":
         click.echo(json.dumps({**found.as_dict(), "price_list": prices is not None}, ensure_ascii=False, indent=1))
@@ -76,38 +69,15 @@ def _prices(project: Project) -> Prices | None:
 def _sum(
     project: Project, database: str | None, start: datetime, name: str | None, stage: str | None, prices: Prices
 ) -> Costs:
-    from chalicelib.store.spending import Unreadable, calls_since
+    from chalicelib.store.spending import calls_since
     from workbench.costs import summed
 
-    try:
-        engine = _open(database)
+    engine = open_readable(database)
+    with telling():
         found = summed(calls_since(engine, start, name, stage), prices, start)
         if not found.lines:  # it may be that nothing can be found
             _check_names(project, engine, name, stage)
-    except Unreadable as error:
-        raise CannotRun(str(error)) from None
     return found
-
-
-def _open(database: str | None) -> Engine:
-    from chalicelib.errors import SettingsError
-    from chalicelib.settings import DEFAULT_DATABASE
-    from chalicelib.store.spending import NoDatabase, NoUrl, open_reader
-
-    named = "ARTEMIS_DATABASE_URL" if database is None else "--database"
-    url = os.environ.get(named) if database is None else database
-    try:
-        return open_reader(url or DEFAULT_DATABASE)
-    except NoUrl as error:
-        raise CannotRun(f"{named}: {error}") from None
-    except NoDatabase as error:
-        from workbench.trial import DATABASE
-
-        is_there = not url and Path(DATABASE.removeprefix("sqlite:///")).is_file()
-        other = f"; that of serve --emulators is there: --database {DATABASE}" if is_there else ""
-        raise CannotRun(f"{error}{other}") from None
-    except SettingsError as error:
-        raise CannotRun("; ".join(error.problems).replace("ARTEMIS_DATABASE_URL", named)) from None
 
 
 def _check_names(project: Project, engine: Engine, name: str | None, stage: str | None) -> None:
