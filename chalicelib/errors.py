@@ -10,7 +10,10 @@
         ├── Malformed            400  the body is not a JSON text
         ├── Unauthenticated      401
         ├── NotFound             404  unknown, or not this client's to see
+        ├── Gone                 410  a decision that was forgotten
+        ├── Conflict             409  the same Idempotency-Key is being decided right now
         ├── TooLarge             413
+        ├── KeyReused            422  the Idempotency-Key came with another request before
         ├── Invalid              422  the JSON is not a valid request; carries pointers
         ├── DecisionFailed       500, 502 or 504  recorded as a failed decision
         └── Unavailable          503  overloaded, or the store is down; safe to ask again
@@ -129,6 +132,24 @@ class Unauthenticated(ServiceError):
 
 class NotFound(ServiceError):
     status, code, title = 404, "not-found", "Not found"
+
+
+class Gone(ServiceError):
+    status, code, title = 410, "forgotten", "The decision was forgotten"
+
+
+class Conflict(ServiceError):
+    """409. The same Idempotency-Key is being decided; the request may be sent again after ``retry_after`` seconds."""
+
+    status, code, title = 409, "idempotency-key-in-progress", "This Idempotency-Key is being decided"
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.headers["Retry-After"] = str(retry_after)
+
+
+class KeyReused(ServiceError):
+    status, code, title = 422, "idempotency-key-reused", "This Idempotency-Key belongs to another request"
 
 
 class TooLarge(ServiceError):

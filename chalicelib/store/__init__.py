@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select, text
 
 from chalicelib.store.answers import find_answers
 from chalicelib.store.database import Batch, Database
 from chalicelib.store.tables import decisions, model_versions, paid_answers, task_results, use_case_versions
+
+if TYPE_CHECKING:
+    from chalicelib.store.claims import Claims
 
 
 class Store:
@@ -52,6 +56,13 @@ class Store:
         batch.add(self._insert_answer, *record.answers)
         batch.add(self._insert_sighting, *record.sightings)
         batch.add(self._insert_version, *record.versions)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Who decides requests with an Idempotency-Key."""
+        from chalicelib.store.claims import Claims
+
+        return Claims(self.database)
 
     def get(self, decision_id: str) -> dict[str, Any] | None:
         """One decision's row as a dict, or None."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from chalicelib.errors import SettingsError, Unavailable
 from chalicelib.store.schema import prepare
-from chalicelib.store.statements import Insert
+from chalicelib.store.statements import Insert, Statement
 
 BUSY_TIMEOUT_MS = 5_000
 PRAGMAS = (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=NORMAL", "foreign_keys=ON")
@@ -110,12 +110,17 @@ class Batch:
     def __init__(self, cursor: Any) -> None:
         self.cursor = cursor
 
-    def add(self, insert: Insert, *rows: dict[str, Any]) -> None:
-        """Insert rows."""
+    def add(self, statement: Insert | Statement, *rows: dict[str, Any]) -> None:
+        """Insert rows, or execute a statement with each row's values."""
         if len(rows) == 1:
-            self.cursor.execute(insert.sql, insert.parameters(rows[0]))
+            self.cursor.execute(statement.sql, statement.parameters(rows[0]))
         elif rows:
-            self.cursor.executemany(insert.sql, list(map(insert.parameters, rows)))
+            self.cursor.executemany(statement.sql, list(map(statement.parameters, rows)))
+
+    def first(self, statement: Statement, values: dict[str, Any]) -> Any:
+        """Execute a statement now, in a round trip of its own: the first row that it returns, or None."""
+        self.cursor.execute(statement.sql, statement.parameters(values))
+        return self.cursor.fetchone()
 
 
 def open_engine(url: str) -> Engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Dialect, Table, insert
+from sqlalchemy import Dialect, Table, UpdateBase, insert
 
 
 class Insert:
@@ -25,3 +25,16 @@ class Insert:
         """``row`` as the driver takes it: values by position, or by name."""
         row = {**row, **{name: process(row[name]) for name, process in self._processors.items()}}
         return row if self._order is None else [row[name] for name in self._order]
+
+
+class Statement:
+    """An UPDATE or DELETE with named parameters, which are texts: they need no conversion."""
+
+    def __init__(self, statement: UpdateBase, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self.sql, self._order, self._fixed = str(compiled), compiled.positiontup, compiled.params
+
+    def parameters(self, values: dict[str, Any]) -> Any:
+        """``values`` by parameter's name, as the driver takes them."""
+        named = {**self._fixed, **values}
+        return named if self._order is None else [named[name] for name in self._order]
