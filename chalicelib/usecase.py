@@ -1,4 +1,4 @@
-"""What a notebook imports: ``task``, ``Photo``, ``Subject``; and how its module is loaded.
+"""What a notebook imports: ``task``, ``Photo``, ``Subject``, ``Sensitive``; and how its module is loaded.
 
 A use case is one generated module with bound parameters. Two parameter sets are two modules
 under two names in ``sys.modules``; nothing is ever mutated.
@@ -25,8 +25,9 @@ from chalicelib.graph import Graph, Step, SubjectMark, resolve
 from chalicelib.intake import unrecordable_fields
 from chalicelib.parameters import OVERRIDES, PARAMETERS, bind
 from chalicelib.photo import Photo
+from chalicelib.sensitive import Sensitive
 
-__all__ = ["Photo", "Subject", "UseCase", "bind", "load", "task"]
+__all__ = ["Photo", "Sensitive", "Subject", "UseCase", "bind", "load", "task"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

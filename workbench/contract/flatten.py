@@ -11,7 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-ANNOTATIONS = {"title", "description", "examples", "default", "deprecated", "readOnly", "writeOnly", "$comment"}
+ANNOTATIONS = {
+    "title",
+    "description",
+    "examples",
+    "default",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "$comment",
+    "x-sensitive",
+}
 MAXIMA = {"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"}
 MINIMA = {"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"}
 IMPLIED = {  # keyword -> the kind that a schema without ``type`` speaks of
