@@ -15,6 +15,7 @@ with without_collector():
     from chalicelib.http import docs
     from chalicelib.http.auth import authenticate
     from chalicelib.http.edge import JSON, answers, body_of, problems
+    from chalicelib.http.idempotency import headers_of, key_of
     from chalicelib.http.threads import ThreadLocalChalice
     from chalicelib.service import Service
     from chalicelib.settings import ApiKey
@@ -44,8 +45,9 @@ def _decide(contract: int) -> Callable[[str], Any]:
     @answers
     def decide(name: str) -> Any:
         service, client = _caller()
-        decided = service.decide(client, name, body_of(_request()), _seconds_left(), contract)
-        return Response(decided.envelope, headers={**JSON, "Location": f"/v1/decisions/{decided.id}"})
+        key = key_of(_request().headers)
+        decided = service.decide(client, name, body_of(_request()), _seconds_left(), contract, key)
+        return Response(decided.envelope, headers={**JSON, **headers_of(decided)})
 
     return decide
 

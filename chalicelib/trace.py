@@ -140,7 +140,8 @@ def _fact(fact: dict[str, Any], timings: dict[str, Any]) -> dict[str, Any]:
         "fact_key": fact["fact_key"],
         "calls": json.loads(fact["calls"]),
     }
-    return described | _times((fact["started_ms"], fact["duration_ms"]))
+    carried = {"carried_from": fact["carried_from"]} if fact["carried_from"] else {}
+    return described | carried | _times((fact["started_ms"], fact["duration_ms"]))
 
 
 def _times(times: Any) -> dict[str, float]:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from chalicelib import __version__
+from chalicelib.http.idempotency import PARAMETER, REPLAYED, REPLAYED_HEADER
 from chalicelib.http.problems import MEDIA_TYPE
 from chalicelib.http.schemas import DEGRADATION, MODELS, PROBLEM
 from chalicelib.manifest import Manifest, decisions_path
@@ -26,6 +27,7 @@ ERRORS = {
     "404": "there is no such thing, or not for this client",
     "405": "this method is not offered here",
     "408": "the body stopped coming",
+    "409": "a request with this Idempotency-Key is being decided; ask again after Retry-After seconds",
     "413": "the body is too large",
     "415": "the body is not application/json",
     "422": "the request is not valid; each problem has a JSON pointer",
@@ -82,8 +84,12 @@ def _decide(
             "summary": entry["title"],
             "description": entry["description"],
             "tags": ["decisions"],
+            "parameters": [PARAMETER],
             "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(request)}}},
-            "responses": {"200": _json("decided", _ref(envelope)), **_problems(*ERRORS)},
+            "responses": {
+                "200": _json("decided", _ref(envelope)) | {"headers": {REPLAYED: REPLAYED_HEADER}},
+                **_problems(*ERRORS),
+            },
         }
     }
 
