@@ -17,6 +17,7 @@
         ├── Invalid              422  the JSON is not a valid request; carries pointers
         ├── DecisionFailed       500, 502 or 504  recorded as a failed decision
         └── Unavailable          503  overloaded, or the store is down; safe to ask again
+            └── KeyMissing           503  what is stored is encrypted under a key that the service lacks
 
 Classes carry data; wording for people is made where it is shown.
 """
@@ -186,3 +187,10 @@ class Unavailable(ServiceError):
         super().__init__(detail)
         self.code = code
         self.headers["Retry-After"] = str(retry_after)
+
+
+class KeyMissing(Unavailable):
+    """503 for what is stored, until the key that encrypted it is among the service's again."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, code="key-missing", retry_after=60)
