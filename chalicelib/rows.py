@@ -13,6 +13,8 @@ from chalicelib.usecase import UseCase
 
 Row = dict[str, Any]
 
+FORGOTTEN = "forgotten"  # the status of a decision of which only is left that it was taken
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -17,18 +16,16 @@ from uuid6 import uuid7
 from chalicelib import intake
 from chalicelib.calling.identity import Identity
 from chalicelib.engine import Engine
-from chalicelib.errors import DecisionFailed, NotFound
+from chalicelib.errors import Gone, NotFound
 from chalicelib.facts import canonical
-from chalicelib.failures import traceback_of
 from chalicelib.manifest import Manifest, decisions_path, snake
-from chalicelib.rows import Record, Taken, answer_rows, decision_row, envelope, result_rows
-from chalicelib.run import Attempt, Fact, Failure, Intake, Run
+from chalicelib.notices import failed, log_degraded
+from chalicelib.rows import FORGOTTEN, Record, Taken, answer_rows, decision_row, envelope, result_rows
+from chalicelib.run import Attempt, Intake
 from chalicelib.runtime import version_row
 from chalicelib.settings import LOCAL, ApiKey, Settings
 from chalicelib.usecase import UseCase, load
 from chalicelib.warmup import without_collector
-
-log = logging.getLogger("artemis")
 
 LOCAL_CLIENT = ApiKey("local", "", None)  # who asks where no key is configured: the local stage
 
@@ -128,9 +125,9 @@ class Service:
         record = Record(row, result_rows(decision_id, run), answer_rows(taken, run))
         self._save(record, asked, attempt)
         if run.degraded:
-            _log_degraded(decision_id, usecase, run)
+            log_degraded(decision_id, usecase, run)
         if run.failure:
-            raise _failed(decision_id, usecase, run.failure, run.facts)
+            raise failed(decision_id, usecase, run.failure, run.facts)
         return Decided(decision_id, envelope(row))
 
     def _save(self, record: Record, asked: Asked, attempt: Attempt | None) -> None:
@@ -149,20 +146,45 @@ class Service:
             self._stored_versions.add(version)
 
     def get(self, client: ApiKey, decision_id: str, with_trace: bool = False) -> str:
-        """A stored decision's envelope as JSON text. Raises NotFound, also for what is not the client's."""
-        row = self.store().get(decision_id) if _is_uuid(decision_id) else None
-        if row is None or not may(client, row["use_case"]):
-            raise NotFound(f"there is no decision {decision_id!r}")
+        """A stored decision's envelope as JSON text. Raises as ``readable`` does."""
+        row = self.readable(client, decision_id)
         if not with_trace:
-            return envelope(self._discreet(row))
+            return envelope(self.discreet(row))
         version = self._version(row["use_case"], row["version"])
         from chalicelib import trace
 
         results, prices = self.store().results(decision_id), self.manifest.pricing
         traced = trace.build(row, results, version, self.settings.stage == LOCAL, prices)
-        return envelope(self._discreet(row), trace=traced)
+        return envelope(self.discreet(row), trace=traced)
 
-    def _discreet(self, row: dict[str, Any]) -> dict[str, Any]:
+    def list_decisions(self, client: ApiKey, query: Mapping[str, list[str]]) -> str:
+        """A page of stored decisions, newest first, as JSON text. Raises Invalid, and NotFound for a use case."""
+        from chalicelib.lookup import list_decisions
+
+        return list_decisions(self, client, query)
+
+    def label(self, client: ApiKey, decision_id: str, body: bytes | str) -> dict[str, Any]:
+        """Store what the right outcome was. Raises as ``readable`` does, and Malformed, Invalid."""
+        from chalicelib.labels import label
+
+        return label(self, client, decision_id, body)
+
+    def labels(self, client: ApiKey, decision_id: str) -> dict[str, Any]:
+        """The labels of a decision, oldest first. Raises as ``readable`` does."""
+        from chalicelib.labels import labels_of
+
+        return labels_of(self, client, decision_id)
+
+    def readable(self, client: ApiKey, decision_id: str) -> dict[str, Any]:
+        """A stored decision's row. Raises NotFound, also for what is not the client's; Gone when it was forgotten."""
+        row: dict[str, Any] | None = self.store().get(decision_id) if is_uuid(decision_id) else None
+        if row is None or not may(client, row["use_case"]):
+            raise NotFound(f"there is no decision {decision_id!r}")
+        if row["status"] == FORGOTTEN:
+            raise Gone(f"decision {decision_id} was forgotten: what it was about was erased")
+        return row
+
+    def discreet(self, row: dict[str, Any]) -> dict[str, Any]:
         """What an exception said may name people, addresses or secrets: it is for the log and the store."""
         if self.settings.stage == LOCAL or not row["failure"]:
             return row
@@ -246,34 +268,8 @@ def may(client: ApiKey, use_case: str) -> bool:
     return client.use_cases is None or use_case in client.use_cases
 
 
-def _log_degraded(decision_id: str, usecase: UseCase, run: Run) -> None:
-    """A line for each fallback, of a task or of a provider."""
-    for fact in run.facts:
-        if fact.fallback:
-            said = f"{fact.error}{_unanswered(fact)}{traceback_of(fact.error or {})}"
-            log.warning("decision %s: %s.%s fell back: %s", decision_id, usecase.name, fact.task, said)
-        for failed, answered in fact.stand_ins:
-            said = f"{failed.capability} by {answered.provider}: {failed.provider} said {failed.error}"
-            log.warning("decision %s: %s.%s was given %s", decision_id, usecase.name, fact.task, said)
-
-
-def _unanswered(fact: Fact) -> str:
-    """Every provider that was asked in vain: an error tells of the last one only."""
-    failed = [f"{call.provider}: {call.error}" for call in fact.calls if call.error]
-    return f" (asked in turn: {', '.join(failed)})" if len(failed) > 1 else ""
-
-
-def _failed(decision_id: str, usecase: UseCase, failure: Failure, facts: list[Fact]) -> DecisionFailed:
-    """The problem for a failed decision: which step and where, not what its exception said."""
-    place: dict[str, Any] = {key: failure.error[key] for key in ("notebook", "cell", "line") if key in failure.error}
-    where = f" ({place['notebook']}, cell {place['cell']}, line {place['line']})" if place else ""
-    detail = f"{failure.kind.replace('-', ' ')}: {failure.step!r} of {usecase.name}{where}"
-    asked = "".join(_unanswered(fact) for fact in facts if fact.task == failure.step)
-    log.error("decision %s: %s: %s%s%s", decision_id, detail, failure.error, asked, traceback_of(failure.error))
-    return DecisionFailed(failure.status, failure.kind, detail, decision_id=decision_id, step=failure.step, **place)
-
-
-def _is_uuid(text: str) -> bool:
+def is_uuid(text: str) -> bool:
+    """Whether it is an id as we write them."""
     try:
         return str(UUID(text)) == text
     except ValueError:

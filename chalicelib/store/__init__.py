@@ -20,7 +20,12 @@ from chalicelib.store.database import Batch, Database
 from chalicelib.store.tables import decisions, model_versions, paid_answers, task_results, use_case_versions
 
 if TYPE_CHECKING:
+    from chalicelib.store.labels import Labels
+    from chalicelib.store.listing import Listing
+
+if TYPE_CHECKING:
     from chalicelib.store.claims import Claims
+    from chalicelib.store.past import Past
 
 
 class Store:
@@ -64,6 +69,13 @@ class Store:
 
         return Claims(self.database)
 
+    @cached_property
+    def past(self) -> Past:
+        """What was decided about a subject before."""
+        from chalicelib.store.past import Past
+
+        return Past(self.database)
+
     def get(self, decision_id: str) -> dict[str, Any] | None:
         """One decision's row as a dict, or None."""
         with self.database.read() as connection:
@@ -102,6 +114,20 @@ class Store:
         query = select(model_versions).order_by(*newest).limit(most)
         with self.database.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()][::-1]
+
+    @cached_property
+    def listing(self) -> Listing:
+        """Pages of decisions."""
+        from chalicelib.store.listing import Listing
+
+        return Listing(self.database)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """What people said the right outcomes were."""
+        from chalicelib.store.labels import Labels
+
+        return Labels(self.database)
 
     def ping(self) -> None:
         """Raises Unavailable when the store cannot be used."""
