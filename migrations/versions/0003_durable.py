@@ -16,6 +16,7 @@ def upgrade() -> None:
     _use_case_versions()
     _labels()
     _keyed_requests()
+    _pair_partitions()
     table = op.create_table(
         "schema_version",
         sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
@@ -107,3 +108,15 @@ def _keyed_requests() -> None:
         sa.Column("calls", sa.Text, nullable=False),
         sa.Column("answers", sa.Text, nullable=False),
     )
+
+
+def _pair_partitions() -> None:
+    """On PostgreSQL a partition of facts refers to that of their decisions, not to all of them: a check looks into one
+    table, and a month can be dropped without a look at the others."""
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    for table in ("task_results", "paid_answers"):
+        op.drop_constraint(f"{table}_decision_id_fkey", table)
+        op.create_foreign_key(
+            None, f"{table}_default", "decisions_default", ["decision_id"], ["id"], ondelete="CASCADE"
+        )
