@@ -14,7 +14,7 @@ with without_collector():
     from chalicelib.errors import Invalid
     from chalicelib.http import docs
     from chalicelib.http.auth import authenticate
-    from chalicelib.http.edge import JSON, answers, body_of, problems
+    from chalicelib.http.edge import JSON, answers, body_of, created, problems, query_of
     from chalicelib.http.idempotency import headers_of, key_of
     from chalicelib.http.threads import ThreadLocalChalice
     from chalicelib.service import Service
@@ -61,10 +61,31 @@ for _contract in bootstrap.service().contracts:
 @answers
 def get_decision(decision_id: str) -> Any:
     service, client = _caller()
-    query = _request().to_original_event()["multiValueQueryStringParameters"] or {}
+    query = query_of(_request())
     if query and query != {"include": ["trace"]}:
         raise Invalid([{"pointer": "", "detail": "the query is not known; there is only ?include=trace"}])
     return service.get(client, decision_id, with_trace=bool(query))
+
+
+@app.route("/v1/decisions")
+@answers
+def list_decisions() -> Any:
+    service, client = _caller()
+    return service.list_decisions(client, query_of(_request()))
+
+
+@app.route("/v1/decisions/{decision_id}/labels")
+@answers
+def list_labels(decision_id: str) -> Any:
+    service, client = _caller()
+    return service.labels(client, decision_id)
+
+
+@app.route("/v1/decisions/{decision_id}/labels", methods=["POST"])
+@answers
+def add_label(decision_id: str) -> Any:
+    service, client = _caller()
+    return created(service.label(client, decision_id, body_of(_request())))
 
 
 @app.route("/v1/use-cases")

@@ -34,10 +34,18 @@ def answers(view: Callable[..., Any]) -> Callable[..., Response]:
             return unexpected(error)
         if isinstance(body, Response):
             return body
-        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        return Response(text, headers=JSON)
+        return Response(_text(body), headers=JSON)
 
     return wrapped
+
+
+def created(body: Any) -> Response:
+    """201: what was asked for has been stored."""
+    return Response(_text(body), status_code=201, headers=JSON)
+
+
+def _text(body: Any) -> str:
+    return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def unexpected(error: Exception) -> Response:
@@ -62,3 +70,9 @@ def body_of(request: Request) -> str | bytes:
         return request.raw_body
     except ValueError as error:  # bad base64, half a character
         raise Malformed(f"the body cannot be read: {type(error).__name__}") from None
+
+
+def query_of(request: Request) -> dict[str, list[str]]:
+    """The query's parameters, each with all its values."""
+    query: dict[str, list[str]] | None = request.to_original_event()["multiValueQueryStringParameters"]
+    return query or {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.errors import PROVIDER_CODES
+from chalicelib.labels import LONGEST_OUTCOME, LONGEST_REASON, LONGEST_WHO
 
 NULLABLE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
 # No enum: a new provider may bring a new reason, and a client that was generated today should take it.
@@ -94,3 +95,51 @@ MODELS: dict[str, Any] = _object(
         },
     }
 )
+
+DECISIONS: dict[str, Any] = _object(
+    {
+        "decisions": {
+            "type": "array",
+            "description": "newest first",
+            "items": {"$ref": "#/components/schemas/StoredAnswer"},
+        },
+        "next": NULLABLE_TEXT | {"description": "the cursor of the next page; null: this is the last"},
+    }
+)
+_OUTCOME = {"type": "string", "description": "the right outcome: one that the use case can decide"}
+_WHO = {"type": "string", "description": "who says so", "examples": ["김민지"]}
+_REASON = NULLABLE_TEXT | {"description": "why"}
+LABEL_REQUEST: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "outcome": _OUTCOME | {"minLength": 1, "maxLength": LONGEST_OUTCOME},
+        "who": _WHO | {"minLength": 1, "maxLength": LONGEST_WHO},
+        "reason": _REASON | {"maxLength": LONGEST_REASON},
+    },
+    "required": ["outcome", "who"],
+    "additionalProperties": False,
+}
+LABEL: dict[str, Any] = _object(
+    {
+        "id": {"type": "string", "format": "uuid"},
+        "decision_id": {"type": "string", "format": "uuid"},
+        "outcome": _OUTCOME,
+        "who": _WHO,
+        "reason": _REASON,
+        "client": {"type": "string", "description": "whose API key it came with"},
+        "created_at": {"type": "string", "format": "date-time"},
+    }
+)
+LABELS: dict[str, Any] = _object(
+    {"labels": {"type": "array", "description": "oldest first", "items": {"$ref": "#/components/schemas/Label"}}}
+)
+
+FIXED: dict[str, Any] = {
+    "Problem": PROBLEM,
+    "Degradation": DEGRADATION,
+    "Models": MODELS,
+    "Decisions": DECISIONS,
+    "Label": LABEL,
+    "Labels": LABELS,
+    "LabelRequest": LABEL_REQUEST,
+}
