@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from chalicelib.errors import SettingsError, Unavailable
+from chalicelib.store.forks import forget_after_fork
 from chalicelib.store.schema import prepare
 from chalicelib.store.statements import Insert, Statement
 
@@ -123,22 +124,30 @@ class Batch:
         return self.cursor.fetchone()
 
 
-def open_engine(url: str) -> Engine:
-    """An engine; nothing is connected yet. Raises SettingsError when the URL cannot be used."""
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _open_sqlite(parsed)
-        if parsed.get_backend_name() == "postgresql":
-            from chalicelib.store.postgres import open_postgres
+def open_engine(url: str, patient: bool = False) -> Engine:
+    """An engine; nothing is connected yet. Raises SettingsError when the URL cannot be used.
 
-            return open_postgres(parsed)
-        backend = parsed.get_backend_name()
-        raise SettingsError([f"ARTEMIS_DATABASE_URL: {backend} is not supported: use postgresql or sqlite"])
+    ``patient``: PostgreSQL sets a statement no limit of time; for commands that read or change much.
+    """
+    try:
+        engine = _open(make_url(url), patient)
     except (ArgumentError, NoSuchModuleError, ImportError, OSError, TypeError, ValueError) as error:
         raise SettingsError(
             [f"ARTEMIS_DATABASE_URL cannot be used: {type(error).__name__}{_missing(error)}"]
         ) from error
+    forget_after_fork(engine)
+    return engine
+
+
+def _open(url: URL, patient: bool) -> Engine:
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return _open_sqlite(url)
+    if backend == "postgresql":
+        from chalicelib.store.postgres import open_postgres
+
+        return open_postgres(url, patient)
+    raise SettingsError([f"ARTEMIS_DATABASE_URL: {backend} is not supported: use postgresql or sqlite"])
 
 
 def _open_sqlite(url: URL) -> Engine:

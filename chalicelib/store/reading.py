@@ -39,7 +39,7 @@ def open_reader(url: str) -> Engine:
     Raises Unreadable when there is nothing to read, SettingsError when the URL is of a kind that cannot be used.
     """
     path = sqlite_file(url)
-    engine = open_engine(url) if path is None else _reading(path)
+    engine = open_engine(url, patient=True) if path is None else _reading(path)
     shown = path or engine.url.set(query={}).render_as_string()  # without its password, wherever it stands
     try:
         holds = inspect(engine).has_table(decisions.name)
