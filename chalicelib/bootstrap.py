@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache, partial
 from threading import Lock
 from typing import Any
 
+from chalicelib.asking import Asking
 from chalicelib.calling.router import Observer, Router
 from chalicelib.calling.routing import Routing
 from chalicelib.engine import Engine
+from chalicelib.history import Asker, History, Stored, nothing_before
 from chalicelib.manifest import GENERATED, Manifest
 from chalicelib.photo import PhotoPolicy
 from chalicelib.providers import PROVIDERS, make
@@ -19,16 +23,26 @@ from chalicelib.service import Service
 from chalicelib.settings import LOCAL, Settings
 from chalicelib.settings import load as load_settings
 from chalicelib.warmup import without_collector
+from chalicelib.workers import Workers
 
 
-def engine(routing: Routing, database_url: str | None = None, observe: Observer | None = None) -> Engine:
+def engine(
+    routing: Routing,
+    database_url: str | None = None,
+    observe: Observer | None = None,
+    stage: str = LOCAL,
+    use_cases: frozenset[str] = frozenset(),
+) -> Engine:
     """The process's engine for this routing: its threads, clients and loaded models outlive a new build.
 
     Args:
-        database_url: where answers that may be used again are stored; None: nothing is.
+        database_url: where earlier decisions, and answers that may be used again, are stored; None: nothing is.
         observe: is told of every answer; for recording them.
+        stage: whose decisions a task's history holds.
+        use_cases: the names that a task's history may be asked for.
     """
-    return _engine(router(routing, database_url, observe))
+    past = nothing_before if database_url is None else _history(database_url, stage, use_cases)
+    return _engine(router(routing, database_url, observe), past)
 
 
 def router(routing: Routing, database_url: str | None = None, observe: Observer | None = None) -> Router:
@@ -48,8 +62,25 @@ _ROUTERS: dict[tuple[str, str | None, Observer | None], Router] = {}
 
 
 @lru_cache(maxsize=4)
-def _engine(router: Router) -> Engine:
-    return Engine(router.models)
+def _engine(router: Router, past: Callable[[Asking, str | None, datetime], History]) -> Engine:
+    return Engine(router.models, _workers(router), past)
+
+
+@lru_cache(maxsize=4)
+def _workers(router: Router) -> Workers:
+    return Workers()
+
+
+@lru_cache(maxsize=4)
+def _history(url: str, stage: str, use_cases: frozenset[str]) -> Callable[[Asking, str | None, datetime], History]:
+    """Makes the history that a task is given; the store is looked into when the task asks something."""
+    past = Stored(partial(_store, url))
+
+    def history(asking: Asking, subject: str | None, now: datetime) -> History:
+        asker = Asker(asking.use_case, subject, now, asking.decision_id, stage, asking.left)
+        return History(past, asker, use_cases)
+
+    return history
 
 
 @lru_cache(maxsize=1)
@@ -78,7 +109,8 @@ def build(settings: Settings, manifest: Manifest) -> Service:
     settings = replace(settings, photos=photos(settings.photos))
     url = settings.database_url
     identity = router(settings.routing, url).identity
-    return Service(settings, manifest, engine(settings.routing, url), partial(_store, url), identity)
+    deciding = engine(settings.routing, url, stage=settings.stage, use_cases=frozenset(manifest.names))
+    return Service(settings, manifest, deciding, partial(_store, url), identity)
 
 
 class _Current:

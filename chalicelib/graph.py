@@ -85,6 +85,8 @@ def resolve(name: str, namespace: dict[str, Any], parameters: frozenset[str]) ->
         maker = _StepMaker(namespace, functions, faults)
         steps = [step for step in map(maker.make, resolution.order) if step]
     subject = _subject(request, faults) if request else None
+    if request is not None and subject is None:
+        faults += (_without_subject(functions[name]) for name in resolution.order if _wants_past(functions[name]))
     if faults or request is None or decision is None:
         raise ContractError(name, faults)
     return Graph(request, decision, tuple(steps), subject)
@@ -139,6 +141,16 @@ def _subject(request: type[BaseModel], faults: list[Fault]) -> str | None:
         message = f"Request has {len(marked)} Subject fields: {', '.join(marked)}"
         faults.append(NamedFault("subject", message, "keep one", name=f"Request.{marked[1]}"))
     return marked[0] if marked else None
+
+
+def _wants_past(function: FunctionType) -> bool:
+    return hasattr(function, "__artemis_task__") and "history" in inspect.signature(function).parameters
+
+
+def _without_subject(function: FunctionType) -> Fault:
+    message = f"task {function.__name__!r} asks for history, but Request does not say whose decision it is"
+    hint = "annotate the field of Request that does with Subject, such as user_id: Subject"
+    return Fault("history", message, hint, function.__code__.co_firstlineno)
 
 
 def _is_subject(info: Any) -> bool:

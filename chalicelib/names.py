@@ -142,9 +142,6 @@ class _Resolver:
         if not step.is_task:
             message = f"plain step {step.name!r} asks for {need!r}, which only tasks are given"
             self.fault("given-to-tasks", message, "decorate it with @task, or take a task's result", step.name)
-        elif need == "history":
-            message = f"task {step.name!r} asks for history, which this version does not offer yet"
-            self.fault("history", message, "leave it out", step.name)
 
     def _unknown(self, step: Signature, need: str) -> None:
         if need in self.scope.parameters:

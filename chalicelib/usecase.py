@@ -22,12 +22,25 @@ from chalicelib import durations
 from chalicelib.errors import ContractError, Fault
 from chalicelib.facts import canonical
 from chalicelib.graph import Graph, Step, SubjectMark, resolve
+from chalicelib.history import History, PastDecision, PastLabel, PastResult
 from chalicelib.intake import unrecordable_fields
 from chalicelib.parameters import OVERRIDES, PARAMETERS, bind
 from chalicelib.photo import Photo
 from chalicelib.sensitive import Sensitive
 
-__all__ = ["Photo", "Sensitive", "Subject", "UseCase", "bind", "load", "task"]
+__all__ = [
+    "History",
+    "PastDecision",
+    "PastLabel",
+    "PastResult",
+    "Photo",
+    "Sensitive",
+    "Subject",
+    "UseCase",
+    "bind",
+    "load",
+    "task",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

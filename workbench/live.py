@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from chalicelib import bootstrap
+from chalicelib.asking import Asking
 from chalicelib.calling.router import Observer
 from chalicelib.calling.routing import Routing
+from chalicelib.engine import Engine
+from chalicelib.history import History
 from chalicelib.intake import seal
 from chalicelib.parameters import PARAMETERS, Parameters
 from chalicelib.run import Intake, Run
@@ -34,24 +37,29 @@ class DecisionFailed(Exception):
     """The use case came to no decision; the message says which step, and why."""
 
 
-def run(request: BaseModel) -> Any:
+def run(request: BaseModel, history: History | None = None) -> Any:
     """Decide with this notebook's steps; returns its ``Decision``. Nothing is stored.
+
+    Args:
+        history: what tasks that ask for ``history`` are given, as ``History.of(…)`` makes it by hand; default: nothing.
 
     Raises ContractError when the namespace breaks the authoring contract, DecisionFailed when a
     step fails.
     """
-    ran = _execute(request, _namespace())
+    ran = _execute(request, _namespace(), history)
     return _decision(ran.usecase, ran.result)
 
 
-def show(request: BaseModel) -> None:
+def show(request: BaseModel, history: History | None = None) -> None:
     """Decide with this notebook's steps, and display the decision, the graph and every step.
+
+    ``history`` is as for ``run``.
 
     Times are displayed apart from the rest, so that a saved notebook shows the same again.
     """
     from IPython.core.display_functions import display
 
-    ran = _execute(request, _namespace())
+    ran = _execute(request, _namespace(), history)
     for part in (Shown(ran.usecase, ran.result, results(ran)), Times(ran.usecase, ran.result.timings)):
         display(part)  # type: ignore[no-untyped-call]
 
@@ -77,15 +85,27 @@ class Ran(NamedTuple):
     result: Run
 
 
-def _execute(request: BaseModel, namespace: dict[str, Any]) -> Ran:
+def _execute(request: BaseModel, namespace: dict[str, Any], history: History | None) -> Ran:
     annotated = namespace.get("__annotations__", {})
     parameters = {name: namespace[name] for name in annotated if name in namespace}
     usecase = from_namespace("notebook", {**namespace, PARAMETERS: Parameters(parameters)}, LiveSource())
     intake = seal(request)
     stage = _stage(os.environ.get("ARTEMIS_STAGE", "local"))
     engine = bootstrap.engine(Routing.of(stage, endpoints(os.environ)), observe=_recorder())
+    engine = Engine(engine.models, engine.workers, _Past(history or History.of()))
     now = datetime.now(UTC)
     return Ran(usecase, intake, now, engine.run(usecase, intake, now, float(stage.get("deadline", 25))))
+
+
+class _Past:
+    """Makes the history that a task is given of one made by hand."""
+
+    def __init__(self, made: History) -> None:
+        self._made = made
+        self._use_cases = frozenset(path.stem for path in Project.find().notebooks.glob("*.ipynb"))
+
+    def __call__(self, asking: Asking, subject: str | None, now: datetime) -> History:
+        return self._made.asked_by(asking, subject, now, self._use_cases)
 
 
 def _recorder() -> Observer | None:

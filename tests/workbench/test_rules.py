@@ -63,7 +63,7 @@ BROKEN: dict[str, list[tuple[str, int, int]]] = {
     "argument_keyword_only": [("argument-form", 5, 1)],
     "parameter_as_argument": [("parameter-argument", 5, 1)],
     "step_asks_for_models": [("given-to-tasks", 5, 1)],
-    "history_asked_for": [("history", 4, 1)],
+    "history_without_subject": [("history", 4, 1)],
     "task_called": [("task-called", 5, 3)],
     "star_import": [("star-import", 2, 2)],
     "late_future": [("future-import", 4, 1)],

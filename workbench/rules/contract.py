@@ -37,8 +37,8 @@ def decide_missing(draft: Draft) -> Iterator[Problem]:
 def unknown_argument(draft: Draft) -> Iterator[Problem]:
     """Every argument of a step is another step, a field of `Request`, or a given name.
 
-    The given names are `request`, `now`, and for tasks `models`. Nothing is ambient: what a step needs stands in its
-    signature, and its name says where it comes from.
+    The given names are `request`, `now`, and for tasks `models` and `history`. Nothing is ambient: what a step needs
+    stands in its signature, and its name says where it comes from.
 
     Bad:
         def decide(crowdde: bool) -> Decision:
@@ -157,18 +157,6 @@ def cycle(draft: Draft) -> Iterator[Problem]:
             return not crowded
     """
     return _faults(draft, "cycle")
-
-
-@rule("history", whole=True)
-def history(draft: Draft) -> Iterator[Problem]:
-    """No task asks for `history`, which this version does not offer yet.
-
-    Bad:
-        @task(timeout=5)
-        def faces(photo: Photo, models, history) -> list[Face]:
-            return models.faces(photo)
-    """
-    return _faults(draft, "history")
 
 
 def _faults(draft: Draft, name: str) -> Iterator[Problem]:

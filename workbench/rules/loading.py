@@ -93,6 +93,33 @@ elsewhere(
     """,
 )
 elsewhere(
+    "history",
+    """Where a task asks for `history`, a field of `Request` is the `Subject`.
+
+    Otherwise nobody knows whose past it is.
+
+    Bad:
+        class Request(BaseModel):
+            user_id: str
+            photo: Photo
+
+
+        @task(timeout=5)
+        def faces(photo: Photo, models, history) -> list[Face]:
+            return models.faces(photo)
+
+    Good:
+        class Request(BaseModel):
+            user_id: Subject
+            photo: Photo
+
+
+        @task(timeout=5)
+        def faces(photo: Photo, models, history) -> list[Face]:
+            return models.faces(photo)
+    """,
+)
+elsewhere(
     "request-record",
     """No field of `Request` is excluded from the record.
 
