@@ -22,9 +22,11 @@ from pydantic_core import PydanticSerializationError
 from typing_extensions import is_typeddict
 
 from chalicelib.errors import ArtemisError
+from chalicelib.sensitive import SEALED, Writer, holds_sensitive
 
 KINDS = "JSON scalars, dict, list, tuple, Literal, Enum, datetime, a pydantic model or a dataclass"
 SCALARS = (str, int, float, bool, type(None))
+ECHOING = frozenset({"value_error", "assertion_error", "union_tag_invalid"})  # problems that may quote what was given
 
 
 class NotRecordable(ArtemisError):
@@ -34,11 +36,19 @@ class NotRecordable(ArtemisError):
 class Codec:
     """Writes and reads values of one annotation. Raises NotRecordable, both ways."""
 
-    __slots__ = ("_adapter", "_expected")
+    __slots__ = ("_adapter", "_expected", "_sensitive")
 
     def __init__(self, annotation: Any) -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
         self._expected = describe(annotation)
+        self._sensitive: bool | None = None
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether any part of such a value is sensitive."""
+        if self._sensitive is None:
+            self._sensitive = holds_sensitive(self._adapter.core_schema)
+        return self._sensitive
 
     def settle(self, value: Any) -> tuple[str, Any]:
         """The value as it is recorded, and as it is read back: what its annotation does not know is gone."""
@@ -56,10 +66,21 @@ class Codec:
             raise NotRecordable(f"the result cannot be written as JSON: {error}") from error
         text = data.decode()
         if suspicious(text):
-            self._look_closer(value)
+            self._look_closer(value, text)
         return text
 
-    def _look_closer(self, value: Any) -> None:
+    def rewrite(self, text: str, writer: Writer) -> str:
+        """What ``encode`` gave, with its sensitive parts written by ``writer``."""
+        if not self.sensitive:
+            return text
+        value = self.decode(text)
+        if type(value) in SCALARS:  # nothing is inside it, so it is sensitive itself; and its text is what counts
+            return json.dumps(writer.write(text), ensure_ascii=False, separators=(",", ":"))
+        return self._adapter.dump_json(value, by_alias=True, warnings=False, context=writer).decode()
+
+    def _look_closer(self, value: Any, text: str) -> None:
+        if (pointer := find_key(text, SEALED)) is not None:
+            raise NotRecordable(f"the key {SEALED!r} (at {pointer or 'the top'}) is for what is encrypted")
         if not all_finite(self._adapter.dump_python(value, warnings=False)):
             raise NotRecordable(f"a number is not finite at {find(value, not_finite) or 'the top'}")
         if (pointer := find(value, has_nul)) is not None:
@@ -72,9 +93,9 @@ class Codec:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             where = "/".join(map(str, first["loc"])) or "the top"
-            raise NotRecordable(
-                f"the result does not fit its annotation {self._expected}: {first['msg']} (at {where})"
-            ) from error
+            said = "it is refused" if self.sensitive and first["type"] in ECHOING else first["msg"]
+            message = f"the result does not fit its annotation {self._expected}: {said} (at {where})"
+            raise NotRecordable(message) from (None if self.sensitive else error)
 
 
 def canonical(value: Any) -> str:
@@ -85,8 +106,10 @@ def canonical(value: Any) -> str:
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
-# What a number that is not finite, or a NUL, may have been written as: rare enough to look closer then.
-_SUSPECT = re.compile(r'[:\[,](?:null|NaN|-?Infinity)|"-?(?:nan|NaN|inf|Infinity)":|^(?:null|NaN|-?Inf)|\\u0000')
+# What a number that is not finite, a NUL, or our own key may have been written as: rare enough to look closer then.
+_SUSPECT = re.compile(
+    r'[:\[,](?:null|NaN|-?Infinity)|"-?(?:nan|NaN|inf|Infinity)":|^(?:null|NaN|-?Inf)|\\u0000|"\$sealed"'
+)
 
 
 def suspicious(text: str) -> bool:
@@ -135,6 +158,13 @@ def find(value: Any, test: Callable[[Any], bool]) -> str | None:
                 return path
         stack.extend((path, child) for path, child, _ in reversed(children))
     return None
+
+
+def find_key(text: str, key: str) -> str | None:
+    """The JSON pointer of an object in a JSON text that has this key; None when there is none."""
+    if f'"{key}"' not in text:
+        return None
+    return find(json.loads(text), lambda item: isinstance(item, dict) and key in item)
 
 
 def escape(part: Any) -> str:

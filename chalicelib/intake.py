@@ -16,14 +16,18 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core.core_schema import ErrorType
 
 from chalicelib.errors import ContractError, Fault, Invalid, Malformed
-from chalicelib.facts import all_finite, escape, find, has_nul, has_surrogate, not_finite, suspicious
+from chalicelib.facts import ECHOING, all_finite, escape, find, find_key, has_nul, has_surrogate, not_finite, suspicious
 from chalicelib.photo import Photo, PhotoPolicy
 from chalicelib.run import Intake
+from chalicelib.sensitive import SEALED, holds_sensitive
 
 MAX_ERRORS = 50  # problems that one answer lists
 MAX_VALUES = 500_000  # reading more, or refusing each, would keep every other request waiting
+QUOTABLE = 10_000  # characters of a request in which quoted values are looked for
+KNOWN_PROBLEMS = frozenset(typing.get_args(ErrorType)) - ECHOING  # those that quote nothing
 COUNTABLE = 10_000  # with more, making the list would keep every other request waiting
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
@@ -39,7 +43,7 @@ def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Inta
     try:
         request = model.model_validate_json(text, strict=True, context=policy, **_extra(model))
     except ValidationError as error:
-        raise _refusal(error, text) from None
+        raise _refusal(error, text, model) from None
     if policy.upload is not None:
         from chalicelib.uploads import put_away
 
@@ -55,7 +59,7 @@ def seal(request: BaseModel, text: str = "") -> Intake:
     """
     record = request.model_dump_json(round_trip=True, warnings=False)
     if suspicious(record):
-        _look_closer(request, text)
+        _look_closer(request, text, record)
     sealed = unseal(type(request), record)
     if sealed.model_dump_json(round_trip=True, warnings=False) != record:
         fault = "reading the record of a request gives another request: a validator changes what it is given twice"
@@ -63,7 +67,10 @@ def seal(request: BaseModel, text: str = "") -> Intake:
     return Intake(request, sealed, record)
 
 
-def _look_closer(request: BaseModel, text: str) -> None:
+def _look_closer(request: BaseModel, text: str, record: str) -> None:
+    if (pointer := find_key(record, SEALED)) is not None:
+        pointer = find_key(text, SEALED) or "" if text else pointer
+        raise Invalid([{"pointer": pointer, "detail": f"the key {SEALED!r} is for what is encrypted"}])
     if not all_finite(request.model_dump(round_trip=True, warnings=False)):
         raise Invalid([{"pointer": _pointer(request, text, not_finite), "detail": "the number is not finite"}])
     if find(request, has_nul) is not None:
@@ -86,7 +93,7 @@ def unseal(model: type[BaseModel], record: str) -> BaseModel:
 
 
 def mentioned(annotation: Any, seen: dict[int, Any] | None = None) -> Iterator[Any]:
-    """Every type that an annotation mentions, at any depth; each model once."""
+    """Every type that an annotation mentions, at any depth, and its metadata; each model once."""
     seen = {} if seen is None else seen
     if id(annotation) in seen:
         return
@@ -100,7 +107,7 @@ def _field_types(annotation: Any) -> list[Any]:
     if not isinstance(annotation, type) or annotation is Photo:
         return []
     if issubclass(annotation, BaseModel):
-        return [info.annotation for info in annotation.model_fields.values()]
+        return [part for info in annotation.model_fields.values() for part in (info.annotation, *info.metadata)]
     if dataclasses.is_dataclass(annotation) or typing.is_typeddict(annotation):
         return list(typing.get_type_hints(annotation, include_extras=True).values())
     return []
@@ -147,14 +154,32 @@ def _decode(body: bytes | str) -> str:
         raise Malformed(f"the body is not UTF-8: byte {error.start} cannot be decoded") from None
 
 
-def _refusal(error: ValidationError, text: str) -> Malformed | Invalid:
+def _refusal(error: ValidationError, text: str, model: type[BaseModel]) -> Malformed | Invalid:
     if error.error_count() > COUNTABLE:
         return Invalid([{"pointer": "", "detail": f"{error.error_count()} problems: too many to list"}])
     details = error.errors(include_url=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return _unparsed(str(details[0]["ctx"]["error"]), text)
     parsed = json.loads(text)
+    if holds_sensitive(model.__pydantic_core_schema__):
+        _unquote(details, text, model)
     return Invalid([_pointed(dict(detail), parsed) for detail in details[:MAX_ERRORS]])
+
+
+def _unquote(details: Any, text: str, model: type[BaseModel]) -> None:
+    """A validator may quote what it was given: nothing that was sent is said again where some of it is sensitive."""
+    from chalicelib.redaction import Redaction
+
+    quoting = [detail for detail in details[:MAX_ERRORS] if detail["type"] not in KNOWN_PROBLEMS]
+    redaction = Redaction([text] if quoting and len(text) <= QUOTABLE else [], spared=_field_names(model))
+    for detail in quoting:
+        detail["msg"] = redaction.in_text(detail["msg"]) if len(text) <= QUOTABLE else "it is refused"
+
+
+def _field_names(model: type[BaseModel]) -> frozenset[str]:
+    """What every request may say without telling anything: the names of its models' fields."""
+    fields = [item for found in models_in(model) for item in found.model_fields.items()]
+    return frozenset(name for field, info in fields for name in (field, info.alias) if name)
 
 
 def _unparsed(reason: str, text: str) -> Malformed | Invalid:
