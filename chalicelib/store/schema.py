@@ -20,14 +20,16 @@ UPGRADE = "run `artemis db upgrade`"
 
 
 def prepare(engine: Engine) -> None:
-    """Create the schema in an empty SQLite, else check it. Raises SettingsError when it does not suit."""
-    if engine.dialect.name == "sqlite":
-        with engine.begin() as connection:
-            if not _holds_tables(connection):
+    """Create the schema in an empty SQLite, else check it: one query where it suits, else SettingsError."""
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        found = version_of(connection)
+    if found is None and engine.dialect.name == "sqlite":
+        with engine.begin() as connection:  # alone; another may have been faster
+            if holds_nothing(connection):
                 create(connection)
                 return
-    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        check(connection)
+            found = version_of(connection)
+    _suit(found)
 
 
 def create(connection: Connection) -> None:
@@ -39,16 +41,20 @@ def create(connection: Connection) -> None:
 
 
 def check(connection: Connection) -> None:
-    """Raises SettingsError when the schema does not suit this software, with what to do."""
-    found = version_of(connection)
+    """As ``prepare``, of a database that is never created."""
+    _suit(version_of(connection))
+
+
+def _suit(found: tuple[int, int] | None) -> None:
+    """Raises SettingsError when a schema, as ``version_of`` tells it, does not suit this software; says what to do."""
     if found is None:
         raise SettingsError([f"the database has no schema of Artemis: {UPGRADE}"])
     version, compatible_from = found
     if version < SCHEMA_VERSION:
         raise SettingsError([f"the database has schema {version}, and this version needs {SCHEMA_VERSION}: {UPGRADE}"])
     if compatible_from > SCHEMA_VERSION:
-        needed = f"which needs a version of Artemis for schema {compatible_from} or later; this one is for"
-        raise SettingsError([f"the database has schema {version}, {needed} {SCHEMA_VERSION}"])
+        needed = f"which needs a version of Artemis for schema {compatible_from} or later"
+        raise SettingsError([f"the database has schema {version}, {needed}; this one is for {SCHEMA_VERSION}"])
 
 
 def version_of(connection: Connection) -> tuple[int, int] | None:
@@ -70,6 +76,6 @@ def _before_versions(connection: Connection) -> tuple[int, int] | None:
     return (version, version) if version in (1, 2) else None
 
 
-def _holds_tables(connection: Connection) -> bool:
-    found = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1").first()
-    return found is not None
+def holds_nothing(connection: Connection) -> bool:
+    """Whether there is no table at all, of ours or of anybody else."""
+    return not inspect(connection).get_table_names()
