@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keyed_project
 import pytest
 from api_client import Contract, InProcess, MakeApi, OverSocket
 from api_notebooks import NOTEBOOKS, make_project
@@ -20,6 +21,7 @@ from chalicelib.settings import load
 from workbench.project import Project
 
 STAGES = {"local": "deadline: 25\n", "production": "use_cases:\n  refund_check:\n    parameters: {limit: 50.0}\n"}
+STAGES_OF_PAID = {"local": "deadline: 10\nproviders:\n  embedding: http\n"}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,6 +67,20 @@ def client_of(service: Service, database: Path) -> InProcess:
 def api(make_api: MakeApi) -> InProcess:
     """The small use cases on the local stage, without keys, on an empty database."""
     return make_api()
+
+
+@pytest.fixture(scope="session")
+def paid_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Two use cases whose every task is paid for."""
+    return make_project(tmp_path_factory.mktemp("paid"), STAGES_OF_PAID, keyed_project.NOTEBOOKS)
+
+
+@pytest.fixture
+def shop(paid_project: Project, database_url: str, tmp_path: Path) -> Iterator[keyed_project.Shop]:
+    """A service of them, on each kind of database."""
+    made = keyed_project.make_shop(Manifest.read(paid_project.generated), database_url, tmp_path / "calls")
+    yield made
+    made.store.close()
 
 
 @pytest.fixture(scope="session")
