@@ -24,6 +24,8 @@ COMMANDS = {
     "run": "workbench.commands.run:run",
     "serve": "workbench.commands.serve:serve",
     "costs": "workbench.commands.costs:costs",
+    "export": "workbench.commands.export:export",
+    "purge": "workbench.commands.purge:purge",
     "demo": "workbench.commands.demo:demo",
 }
 

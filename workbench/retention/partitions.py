@@ -125,7 +125,7 @@ def partitions(connection: Connection, now: datetime) -> Partitions | None:
     month = Month.of(now)
     while month in there:
         ready, month = ready + 1, month.next
-    counts = {table: _count(connection, f"{table}_default", MANY) for table in PARTITIONED}
+    counts = {table: count_rows(connection, f"{table}_default", MANY) for table in PARTITIONED}
     return Partitions(ready, [str(one) for one in there], counts)
 
 
@@ -151,7 +151,7 @@ def _ensure(engine: Engine, month: Month, now: datetime) -> int | None:
     with engine.connect() as connection:
         if month in months_of(connection):
             return None
-        crowded = [table for table in PARTITIONED if _count(connection, f"{table}_default", MANY) == MANY]
+        crowded = [table for table in PARTITIONED if count_rows(connection, f"{table}_default", MANY) == MANY]
     if month.start > now:  # while there are none of that month
         _say_none(engine, month, crowded)
     return change(engine, lambda connection: _make(connection, month))
@@ -177,7 +177,7 @@ def _make(connection: Connection, month: Month) -> int | None:
     if month in months_of(connection):
         return None
     low, high = month.bounds
-    there = _count(connection, _within("decisions_default", "id", month), MOST_MOVED + 1)
+    there = count_rows(connection, within("decisions_default", "id", month), MOST_MOVED + 1)
     if there > MOST_MOVED:
         return TOO_MANY
     for table in PARTITIONED:
@@ -209,11 +209,11 @@ def pair(connection: Connection, name: Any) -> None:
 def _move(connection: Connection, month: Month) -> int:
     """What is of the month leaves the default partitions; labels, which go with their decisions, are kept aside."""
     for table in REFERRING:
-        rows = f"SELECT * FROM {_within(table, 'decision_id', month)}"  # noqa: S608
+        rows = f"SELECT * FROM {within(table, 'decision_id', month)}"  # noqa: S608
         connection.execute(text(f"CREATE TEMPORARY TABLE kept_{table} ON COMMIT DROP AS {rows}"))
     moved = 0
     for table, key in reversed(PARTITIONED.items()):  # facts before their decisions
-        rows = _within(f"{table}_default", key, month)
+        rows = within(f"{table}_default", key, month)
         connection.execute(text(f"INSERT INTO {month.of_table(table)} SELECT * FROM {rows}"))  # noqa: S608
         moved = connection.execute(text(f"DELETE FROM {rows}")).rowcount  # noqa: S608
     return moved
@@ -224,14 +224,15 @@ def _put_back(connection: Connection) -> None:
         connection.execute(text(f"INSERT INTO {table} SELECT * FROM kept_{table}"))  # noqa: S608
 
 
-def _within(table: str, key: str, month: Month) -> str:
+def within(table: str, key: str, month: Month) -> str:
+    """The rows of a table that are of this month, as SQL."""
     low, high = month.bounds
     return f"{table} WHERE {key} >= '{low}' AND {key} < '{high}'"
 
 
-def _count(connection: Connection, rows: str, most: int) -> int:
+def count_rows(connection: Connection, rows: str, most: int | None = None) -> int:
     """How many there are, counted to ``most``."""
     found: int = connection.execute(
-        text(f"SELECT count(*) FROM (SELECT FROM {rows} LIMIT {most}) AS rows")  # noqa: S608
+        text(f"SELECT count(*) FROM (SELECT FROM {rows} LIMIT {most or 'ALL'}) AS rows")  # noqa: S608
     ).scalar_one()
     return found
