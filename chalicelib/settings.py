@@ -1,7 +1,8 @@
 """Settings: environment and stage file in, frozen values out, or every problem at once.
 
-Environment: ``ARTEMIS_STAGE``, ``ARTEMIS_DATABASE_URL``, ``ARTEMIS_API_KEYS``,
-``ARTEMIS_LOG_LEVEL``, ``ARTEMIS_ENDPOINTS``. Everything else is in the stage file, which the build put in the manifest.
+Environment: ``ARTEMIS_STAGE``, ``ARTEMIS_DATABASE_URL``, ``ARTEMIS_DATABASE_AUTH``, ``ARTEMIS_API_KEYS``,
+``ARTEMIS_ENCRYPTION_KEYS``, ``ARTEMIS_LOG_LEVEL``, ``ARTEMIS_ENDPOINTS``. Everything else is in the stage file, which
+the build put in the manifest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chalicelib import photo_settings
+from chalicelib import database_settings, photo_settings, vault
 from chalicelib.calling import routing
 from chalicelib.calling.routing import Routing, in_mapping
 from chalicelib.errors import SettingsError
@@ -21,7 +22,7 @@ from chalicelib.manifest import snake
 from chalicelib.photo import PhotoPolicy, find_samples
 
 LOCAL = "local"
-DEFAULT_DATABASE = "sqlite:///.artemis/artemis.db"
+DEFAULT_DATABASE = database_settings.LOCAL_DATABASE
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENDPOINT = re.compile(r"(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^@?#\s]*)?")
 STAGE_KEYS = {*routing.KEYS, "use_cases", "photos", "deadline"}
@@ -51,6 +52,7 @@ class Settings:
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     photos: PhotoPolicy = field(default_factory=PhotoPolicy)
     deadline: float = 25.0
+    encryption_keys: tuple[str, ...] = field(default=(), repr=False)
 
 
 def load(
@@ -58,8 +60,13 @@ def load(
     stages: Mapping[str, Any],
     use_cases: Collection[str],
     providers: Collection[str] | None = None,
+    sensitive: Collection[str] = (),
 ) -> Settings:
-    """The settings in force. ``providers`` are the known ones; None: any name will do.
+    """The settings in force.
+
+    Args:
+        providers: the known ones; None: any name will do.
+        sensitive: the use cases that have sensitive fields.
 
     Raises SettingsError with every problem found.
     """
@@ -73,7 +80,8 @@ def load(
     content = stages[stage]
     problems += [f"usecases/stages/{stage}.yaml: {problem}" for problem in check_stage(content, use_cases, providers)]
     keys = _api_keys(environment.get("ARTEMIS_API_KEYS"), stage, problems)
-    url = _database_url(environment.get("ARTEMIS_DATABASE_URL"), stage, problems)
+    url = database_settings.resolve(environment, None if stage == LOCAL else stage, problems)
+    encryption_keys = _encryption_keys(environment, stage, sensitive, problems)
     level = environment.get("ARTEMIS_LOG_LEVEL", "INFO").upper()
     if level not in LOG_LEVELS:
         problems.append(f"ARTEMIS_LOG_LEVEL={level}: use one of {', '.join(LOG_LEVELS)}")
@@ -92,6 +100,7 @@ def load(
         parameters=stage_parameters(content),
         photos=photo_settings.policy(content, _samples() if stage == LOCAL else None),
         deadline=float(content.get("deadline", 25)),
+        encryption_keys=encryption_keys,
     )
 
 
@@ -134,14 +143,6 @@ def _samples() -> Path | None:
     return beside if beside.is_dir() else find_samples()
 
 
-def _database_url(value: str | None, stage: str, problems: list[str]) -> str:
-    if value is None and stage != LOCAL:
-        problems.append(f"ARTEMIS_DATABASE_URL is not set; stage {stage} needs one (a SQLAlchemy URL)")
-    if value is not None and not re.match(r"[a-z0-9_+]+://", value):
-        problems.append("ARTEMIS_DATABASE_URL is not a SQLAlchemy URL such as sqlite:///file.db")
-    return value or DEFAULT_DATABASE
-
-
 def endpoints(environment: Mapping[str, str], providers: Collection[str] | None = None) -> dict[str, str]:
     """Provider -> base URL, from ``ARTEMIS_ENDPOINTS``: of private endpoints and of emulators. Raises SettingsError."""
     try:
@@ -163,6 +164,17 @@ def endpoints(environment: Mapping[str, str], providers: Collection[str] | None 
     if problems:
         raise SettingsError(problems)
     return dict(entries)
+
+
+def _encryption_keys(
+    environment: Mapping[str, str], stage: str, sensitive: Collection[str], problems: list[str]
+) -> tuple[str, ...]:
+    """The keys for sensitive fields; the local stage makes its own where there are none."""
+    keys = vault.parse_keys(environment.get(vault.KEYS), problems)
+    if sensitive and not environment.get(vault.KEYS) and stage != LOCAL:
+        of = ", ".join(sorted(sensitive))
+        problems.append(f"{vault.KEYS} is not set; stage {stage} serves sensitive fields ({of}): {vault.HOW}")
+    return keys
 
 
 def _api_keys(text: str | None, stage: str, problems: list[str]) -> tuple[ApiKey, ...]:

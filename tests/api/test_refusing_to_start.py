@@ -61,7 +61,7 @@ def test_every_problem_is_listed_at_once(load_with: Load) -> None:
 
 def test_a_complete_stage_is_accepted_and_its_secrets_are_not_shown(load_with: Load) -> None:
     settings = load_with(STAGE="production", DATABASE_URL=URL, API_KEYS=keys())
-    assert settings.database_url == URL
+    assert settings.database_url == f"{URL}?sslmode=verify-full&sslrootcert=system"
     assert SECRET not in repr(settings) + str(settings)
     assert DIGEST not in repr(settings) + str(settings)
 
