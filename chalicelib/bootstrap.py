@@ -22,6 +22,7 @@ from chalicelib.providers import PROVIDERS, make
 from chalicelib.service import Service
 from chalicelib.settings import LOCAL, Settings
 from chalicelib.settings import load as load_settings
+from chalicelib.vault import LOCAL_KEY, Vault
 from chalicelib.warmup import without_collector
 from chalicelib.workers import Workers
 
@@ -32,6 +33,7 @@ def engine(
     observe: Observer | None = None,
     stage: str = LOCAL,
     use_cases: frozenset[str] = frozenset(),
+    vault: Vault | None = None,
 ) -> Engine:
     """The process's engine for this routing: its threads, clients and loaded models outlive a new build.
 
@@ -40,25 +42,28 @@ def engine(
         observe: is told of every answer; for recording them.
         stage: whose decisions a task's history holds.
         use_cases: the names that a task's history may be asked for.
+        vault: opens stored answers that are encrypted.
     """
     past = nothing_before if database_url is None else _history(database_url, stage, use_cases)
-    return _engine(router(routing, database_url, observe), past)
+    return _engine(router(routing, database_url, observe, vault), past)
 
 
-def router(routing: Routing, database_url: str | None = None, observe: Observer | None = None) -> Router:
+def router(
+    routing: Routing, database_url: str | None = None, observe: Observer | None = None, vault: Vault | None = None
+) -> Router:
     """The process's router for this routing."""
     with _MAKING:
-        key = routing.key, database_url, observe
+        key = routing.key, database_url, observe, vault
         if key not in _ROUTERS:
             if len(_ROUTERS) >= 4:  # new builds bring new ones
                 del _ROUTERS[next(iter(_ROUTERS))]
             memory = None if database_url is None else partial(_store, database_url)
-            _ROUTERS[key] = Router(routing, make, memory, observe)
+            _ROUTERS[key] = Router(routing, make, memory, observe, vault)
         return _ROUTERS[key]
 
 
 _MAKING = Lock()
-_ROUTERS: dict[tuple[str, str | None, Observer | None], Router] = {}
+_ROUTERS: dict[tuple[str, str | None, Observer | None, Vault | None], Router] = {}
 
 
 @lru_cache(maxsize=4)
@@ -104,13 +109,19 @@ def photos(policy: PhotoPolicy) -> PhotoPolicy:
     return replace(policy, objects=_buckets()) if needed else policy
 
 
+@lru_cache(maxsize=4)
+def _vault(keys: tuple[str, ...], stage: str) -> Vault:
+    return Vault(keys, LOCAL_KEY if stage == LOCAL else None)
+
+
 def build(settings: Settings, manifest: Manifest) -> Service:
     """A service for these settings."""
     settings = replace(settings, photos=photos(settings.photos))
     url = settings.database_url
-    identity = router(settings.routing, url).identity
-    deciding = engine(settings.routing, url, stage=settings.stage, use_cases=frozenset(manifest.names))
-    return Service(settings, manifest, deciding, partial(_store, url), identity)
+    vault = _vault(settings.encryption_keys, settings.stage)
+    identity = router(settings.routing, url, vault=vault).identity
+    deciding = engine(settings.routing, url, stage=settings.stage, use_cases=frozenset(manifest.names), vault=vault)
+    return Service(settings, manifest, deciding, partial(_store, url), identity, vault)
 
 
 class _Current:
@@ -127,7 +138,7 @@ class _Current:
                 if self._service is not made and self._service is not None:
                     return self._service  # another thread was faster
                 built_at, manifest = _built_at(), Manifest.read()
-                settings = load_settings(os.environ, manifest.stages, manifest.use_cases, PROVIDERS)
+                settings = load_settings(os.environ, manifest.stages, manifest.use_cases, PROVIDERS, manifest.sensitive)
                 logging.getLogger("artemis").setLevel(settings.log_level)
                 made = self._service = build(settings, manifest)
                 self._built_at = built_at

@@ -60,6 +60,11 @@ class Manifest:
         return contract_of(self.use_cases[name]) if name in self.use_cases else max(self.frozen[name])
 
     @property
+    def sensitive(self) -> list[str]:
+        """The use cases that have sensitive fields, in any contract that is served."""
+        return [name for name in self.names if any(entry.get("sensitive") for entry in self.contracts(name).values())]
+
+    @property
     def highest_contract(self) -> int:
         return max((contract for name in self.names for contract in self.contracts(name)), default=1)
 

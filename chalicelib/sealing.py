@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.failures import redacted
-from chalicelib.redaction import Redaction
 from chalicelib.rows import Record
 from chalicelib.run import Fact, Intake, Run
 from chalicelib.sensitive import Collecting
@@ -19,6 +18,8 @@ def hide(usecase: UseCase, request: Intake, run: Run) -> None:
     failed = [fact for fact in run.facts if fact.error]
     if not failed and run.failure is None:
         return
+    from chalicelib.redaction import Redaction
+
     mask = Redaction(_values(usecase, request, run)).in_error
     for fact in failed:
         fact.error = redacted(fact.error or {}, mask)

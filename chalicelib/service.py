@@ -13,7 +13,7 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
-from chalicelib import intake
+from chalicelib import intake, sealing
 from chalicelib.calling.identity import Identity
 from chalicelib.engine import Engine
 from chalicelib.errors import Gone, NotFound
@@ -25,6 +25,7 @@ from chalicelib.run import Attempt, Intake
 from chalicelib.runtime import version_row
 from chalicelib.settings import LOCAL, ApiKey, Settings
 from chalicelib.usecase import UseCase, load
+from chalicelib.vault import Vault
 from chalicelib.warmup import without_collector
 
 LOCAL_CLIENT = ApiKey("local", "", None)  # who asks where no key is configured: the local stage
@@ -61,6 +62,7 @@ class Service:
     Args:
         store: makes the store; called on the first request that needs it.
         identity: which versions of models were seen.
+        vault: seals and opens what is sensitive.
     """
 
     def __init__(
@@ -70,9 +72,10 @@ class Service:
         engine: Engine,
         store: Callable[[], Any],
         identity: Identity | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.settings, self.manifest, self.engine, self.store = settings, manifest, engine, store
-        self.identity = identity or Identity()
+        self.identity, self.vault = identity or Identity(), vault or Vault()
         self._use_cases: dict[tuple[str, int], UseCase] = {}
         self._stored_versions: set[tuple[str, str]] = set()
         self._lock = Lock()
@@ -113,16 +116,23 @@ class Service:
     def read(self, asked: Asked) -> Intake:
         """The request in the body. Raises Malformed, Invalid, or Unavailable (S3)."""
         policy = self.settings.photos.ending(asked.began + asked.deadline)
-        return intake.read(asked.usecase.request_model, asked.body, policy)
+        if not asked.usecase.sensitive:
+            return intake.read(asked.usecase.request_model, asked.body, policy)
+        self.vault.check()  # before a model is paid
+        return replace(intake.read(asked.usecase.request_model, asked.body, policy), salt=self.vault.new_salt())
 
     def decide_once(self, asked: Asked, request: Intake, attempt: Attempt | None = None) -> Decided:
         """Decide and store. ``attempt``: on what a keyed request's earlier attempts found, under its id and time."""
         usecase = asked.usecase
         decision_id, now = (attempt.decision_id, attempt.now) if attempt else (str(uuid7()), datetime.now(UTC))
         run = self.engine.run(usecase, request, now, asked.left(), decision_id, attempt)
+        if usecase.sensitive:
+            sealing.hide(usecase, request, run)
         taken = Taken(decision_id, now, asked.client.client, self.settings.stage)
         row = decision_row(taken, usecase, request, run, (perf_counter() - asked.began) * 1000)
         record = Record(row, result_rows(decision_id, run), answer_rows(taken, run))
+        if usecase.sensitive:
+            record = sealing.sealed_record(record, usecase, request, self.vault)
         self._save(record, asked, attempt)
         if run.degraded:
             log_degraded(decision_id, usecase, run)
@@ -148,14 +158,15 @@ class Service:
     def get(self, client: ApiKey, decision_id: str, with_trace: bool = False) -> str:
         """A stored decision's envelope as JSON text. Raises as ``readable`` does."""
         row = self.readable(client, decision_id)
+        opened = {**row, "decision": row["decision"] and self.vault.open(row["decision"])}
         if not with_trace:
-            return envelope(self.discreet(row))
+            return envelope(self.discreet(opened))
         version = self._version(row["use_case"], row["version"])
         from chalicelib import trace
 
         results, prices = self.store().results(decision_id), self.manifest.pricing
-        traced = trace.build(row, results, version, self.settings.stage == LOCAL, prices)
-        return envelope(self.discreet(row), trace=traced)
+        traced = trace.build(row, results, version, self.settings.stage == LOCAL, prices, self.vault)
+        return envelope(self.discreet(opened), trace=traced)
 
     def list_decisions(self, client: ApiKey, query: Mapping[str, list[str]]) -> str:
         """A page of stored decisions, newest first, as JSON text. Raises Invalid, and NotFound for a use case."""

@@ -2,22 +2,28 @@
 
 Tasks are as recorded. Logic is not stored: it is pure, so it is recomputed from the facts by the
 version that decided. Where another version is loaded, the trace says so and leaves results out.
+Sensitive values are masked: recomputing needs them, showing does not.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from chalicelib import costs, intake
 from chalicelib.facts import NotRecordable, printable
-from chalicelib.failures import describe_error
+from chalicelib.failures import describe_error, redacted
 from chalicelib.graph import Step
+from chalicelib.marks import reaches_mark, returned
+from chalicelib.redaction import Redaction
+from chalicelib.sensitive import MASK, Masking, Writer, masked
 from chalicelib.usecase import UseCase
+from chalicelib.vault import Vault
 
 
 def build(
@@ -26,21 +32,27 @@ def build(
     usecase: UseCase | None,
     messages: bool,
     prices: costs.Prices | None = None,
+    vault: Vault | None = None,
 ) -> dict[str, Any]:
-    """The trace of a stored decision.
+    """The trace of a stored decision. Raises KeyMissing where it holds what ``vault`` cannot open.
 
     ``usecase`` is the version that decided, or None; ``messages``: show what exceptions said; ``prices``: the price
     list, without which there is no estimate of what its calls cost.
     """
+    sealed_row, sealed_results, vault = row, results, vault or Vault()
+    row = {**row, **{name: row[name] and vault.open(row[name]) for name in ("request", "decision")}}
+    results = [one | {"output": one["output"] and vault.open(one["output"])} for one in results]
     facts = {result["task"]: result for result in results}
     timings = json.loads(row["timings"])
     steps = [_fact(facts[name], timings) for name in sorted(facts, key=lambda name: facts[name]["started_ms"])]
     if usecase is not None:
         steps = _in_order(row, facts, timings, usecase)
+    logic = _logic(row, steps) if usecase is not None else "another version is loaded"
+    redaction = _mask(steps, sealed_row, sealed_results, usecase, vault)
     trace = {
-        "request": json.loads(row["request"]),
+        "request": redaction.in_json(json.loads(masked(sealed_row["request"]))),
         "duration_ms": row["duration_ms"],
-        "logic": _logic(row, steps) if usecase is not None else "another version is loaded",
+        "logic": logic,
         "steps": steps,
     }
     if prices:
@@ -56,6 +68,39 @@ def build(
     return trace
 
 
+def _mask(
+    steps: list[dict[str, Any]],
+    row: dict[str, Any],
+    results: list[dict[str, Any]],
+    usecase: UseCase | None,
+    vault: Vault,
+) -> Redaction:
+    """Mask what the steps show. ``row`` and ``results`` as they are stored. Gives what masks their values elsewhere."""
+    outputs = {result["task"]: result["output"] for result in results}
+    texts = [text for text in (row["request"], row["decision"], *outputs.values()) if text]
+    values = [value for text in texts for value in vault.sealed_in(text)]
+    redaction = Redaction(values)
+    for step in steps:
+        if outputs.get(step["step"]) is not None:
+            step["result"] = json.loads(masked(outputs[step["step"]]))
+        elif step["kind"] == "decide" and usecase is not None and "result" in step:
+            step["result"] = _masked_decision(usecase.graph.by_name["decide"], step["result"])
+        if values and "result" in step:
+            step["result"] = redaction.in_json(step["result"])
+        if values and step.get("error"):
+            step["error"] = redacted(step["error"], redaction.in_error)
+    return redaction
+
+
+def _masked_decision(step: Step, result: Any) -> Any:
+    if step.codec is None or not step.codec.sensitive:
+        return result
+    try:
+        return json.loads(step.codec.rewrite(json.dumps(result, ensure_ascii=False), Masking()))
+    except NotRecordable:  # it is none that could be recorded
+        return MASK
+
+
 def _logic(row: dict[str, Any], steps: list[dict[str, Any]]) -> str:
     """Whether recomputing came to what was decided: logic that is not pure does not."""
     decided = [step.get("result") for step in steps if step["kind"] == "decide"]
@@ -68,7 +113,7 @@ def _in_order(
     row: dict[str, Any], facts: dict[str, dict[str, Any]], timings: dict[str, Any], usecase: UseCase
 ) -> list[dict[str, Any]]:
     outputs = {name: fact["output"] for name, fact in facts.items()}
-    logic = recompute(usecase, row["request"], outputs, row["created_at"])
+    logic = recompute(usecase, row["request"], outputs, row["created_at"], _shown_masked)
     steps = []
     for step in usecase.graph.steps:
         if step.name in facts:
@@ -79,8 +124,17 @@ def _in_order(
     return sorted(steps, key=lambda step: step["started_ms"])
 
 
-def recompute(usecase: UseCase, record: str, outputs: dict[str, str | None], now: Any) -> dict[str, dict[str, Any]]:
-    """Plain step -> its ``result`` or ``error``, from recorded facts: a straight path, no threads."""
+def recompute(
+    usecase: UseCase,
+    record: str,
+    outputs: dict[str, str | None],
+    now: Any,
+    show: Callable[[Step, Any], Any] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Plain step -> its ``result`` or ``error``, from recorded facts: a straight path, no threads.
+
+    ``show``: a step and its value -> what its result is shown as; default: with whatever is sensitive in it.
+    """
     request = intake.unseal(usecase.request_model, record)
     known: dict[str, Any] = {"request": request, "now": now}
     errors: dict[str, dict[str, Any]] = {}
@@ -99,7 +153,21 @@ def recompute(usecase: UseCase, record: str, outputs: dict[str, str | None], now
     found = {name: {"error": error} for name, error in errors.items()}
     logic = [step.name for step in usecase.graph.steps if not step.task and step.name in known]
     # shown last: showing an iterator would use it up before the step that needs it
-    return found | {name: {"result": _shown(usecase.graph.by_name[name], known[name])} for name in logic}
+    return found | {name: {"result": (show or _shown)(usecase.graph.by_name[name], known[name])} for name in logic}
+
+
+def _shown_masked(step: Step, value: Any) -> Any:
+    """A result without what its annotation, or a model's field in it, marks as sensitive; a decision as it is."""
+    if step.codec:
+        return _shown(step, value)
+    annotation = returned(step)
+    if not reaches_mark(annotation):
+        return displayable(value, Masking())
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        return _clean(adapter.dump_python(value, mode="json", context=Masking(), warnings="error"))
+    except Exception:  # it is not what it is annotated to be, so it is not known which part is sensitive
+        return MASK
 
 
 def _shown(step: Step, value: Any) -> Any:
@@ -110,12 +178,12 @@ def _shown(step: Step, value: Any) -> Any:
         return displayable(value)
 
 
-def displayable(value: Any) -> Any:
+def displayable(value: Any, writer: Writer | None = None) -> Any:
     """Any value as JSON to look at: what logic passes on need not be recordable."""
     if isinstance(value, Iterator):
         return f"<{type(value).__name__}>"
     try:
-        return _clean(to_jsonable_python(value, fallback=repr))
+        return _clean(to_jsonable_python(value, fallback=repr, context=writer))
     except Exception:
         return _clean(f"<{type(value).__name__}>")
 

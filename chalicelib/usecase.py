@@ -12,6 +12,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Final, TypeVar, overload
@@ -24,6 +25,7 @@ from chalicelib.facts import canonical
 from chalicelib.graph import Graph, Step, SubjectMark, resolve
 from chalicelib.history import History, PastDecision, PastLabel, PastResult
 from chalicelib.intake import unrecordable_fields
+from chalicelib.marks import is_sensitive, misplaced
 from chalicelib.parameters import OVERRIDES, PARAMETERS, bind
 from chalicelib.photo import Photo
 from chalicelib.sensitive import Sensitive
@@ -171,6 +173,11 @@ class UseCase:
     def request_model(self) -> type[BaseModel]:
         return self.graph.request_model
 
+    @cached_property
+    def sensitive(self) -> bool:
+        """Whether some of what its decisions leave behind is stored encrypted."""
+        return is_sensitive(self.graph)
+
     def place_of(self, error: BaseException) -> Place | None:
         """Where in the notebook an exception left this use case's code: its innermost frame there."""
         place, traceback = None, error.__traceback__
@@ -199,6 +206,8 @@ def from_namespace(name: str, namespace: dict[str, Any], source: Source, code: b
         raise ContractError(
             name, [Fault("request-record", message, "drop exclude=True: a request is stored as validated")]
         )
+    if is_sensitive(graph) and (faults := misplaced(graph)):
+        raise ContractError(name, faults)
     fingerprints = {step: _fingerprint(entry, parameters) for step, entry in source.tasks.items()}
     return UseCase(name, version_of(code, parameters), parameters, graph, source, fingerprints, code)
 

@@ -93,6 +93,7 @@ def _entry(draft: Draft, usecase: UseCase, parameters: Parameters) -> dict[str, 
         "decision": graph.decision_model.model_json_schema(mode="serialization", schema_generator=Schemas),
         "cells": [list(line) for line in draft.lines],
         "tasks": usecase.source.tasks,
+        **({"sensitive": True} if usecase.sensitive else {}),
     }
 
 

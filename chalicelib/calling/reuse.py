@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,10 +13,11 @@ from typing import Any, NamedTuple
 
 from chalicelib.asking import Answer
 from chalicelib.calling.ledger import PaidAnswer
-from chalicelib.errors import Unavailable
+from chalicelib.errors import KeyMissing, Unavailable
 from chalicelib.facts import Codec, NotRecordable
 from chalicelib.models import Face, Label, Moderation, Prediction, TextLine
 from chalicelib.questions import Question
+from chalicelib.vault import Vault
 
 log = logging.getLogger("artemis")
 
@@ -51,10 +53,11 @@ class Answers:
 
     Args:
         memory: the store, or None where nothing is stored; called on first use.
+        vault: opens what is stored encrypted, and knows the secret that keys are made with.
     """
 
-    def __init__(self, memory: Callable[[], Any] | None = None) -> None:
-        self._memory = memory
+    def __init__(self, memory: Callable[[], Any] | None = None, vault: Vault | None = None) -> None:
+        self._memory, self._vault = memory, vault or Vault()
 
     @property
     def kept(self) -> bool:
@@ -74,16 +77,24 @@ class Answers:
         for position, key in enumerate(keys):
             if key in rows:
                 text, units, decision_id = rows[key]
-                with suppress(NotRecordable):  # stored in a form that was another then: it is asked for anew
-                    result = codec(question.capability).decode(text)
+                with suppress(NotRecordable, KeyMissing):  # in a form, or under a key, of then: it is asked for anew
+                    result = codec(question.capability).decode(self._vault.open(text))
                     found[position] = Stored(result, model, version, units, decision_id)
         return found
 
+    def keys(self, question: Question, provider: str, settings: str) -> list[str]:
+        """The keys of a question's items; not to be guessed by who knows what may have been asked."""
+        secret = next(iter(self._vault.secrets), b"")
+        return keys_of(question, provider, settings, secret)
 
-def keys_of(question: Question, provider: str, settings: str) -> list[str]:
-    """One key for each item: what is asked, of whom, under which settings."""
+
+def keys_of(question: Question, provider: str, settings: str, secret: bytes = b"") -> list[str]:
+    """One key for each item: what is asked, of whom, under which settings. ``secret``: of an HMAC; empty: a digest."""
     tail = f"\0{provider}\0{settings}".encode()
-    return [hashlib.sha256(digest.encode() + tail).hexdigest() for digest in question.digests]
+    texts = [digest.encode() + tail for digest in question.digests]
+    if secret:
+        return [hmac.digest(secret, text, "sha256").hex() for text in texts]
+    return [hashlib.sha256(text).hexdigest() for text in texts]
 
 
 def to_keep(question: Question, keys: list[str], results: list[Any], answer: Answer) -> list[PaidAnswer]:

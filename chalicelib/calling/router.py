@@ -15,11 +15,12 @@ from chalicelib.calling.flights import Flight, Flights
 from chalicelib.calling.identity import Identity
 from chalicelib.calling.ledger import Ledger
 from chalicelib.calling.notes import call_of, note_reuse, results_of, source_of, storable
-from chalicelib.calling.reuse import Answers, Stored, keys_of, to_keep
+from chalicelib.calling.reuse import Answers, Stored, to_keep
 from chalicelib.calling.routing import Routing
 from chalicelib.errors import ProviderError
 from chalicelib.models import CAPABILITIES, Models, ModelSource
 from chalicelib.questions import BY_ITEM, Question
+from chalicelib.vault import Vault
 from chalicelib.workers import Job, Workers
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Router:
         make: name and settings -> provider.
         memory: makes the store, or None where nothing is stored and so nothing is used again.
         observe: is told of every answer, and of the error where there is none; for recording them.
+        vault: opens what is stored encrypted.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class Router:
         make: Callable[[str, Any], Any],
         memory: Callable[[], Any] | None = None,
         observe: Observer | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.routing, self._make, self._observe = routing, make, observe
-        self._answers, self.identity = Answers(memory), Identity(memory)
+        self._answers, self.identity = Answers(memory, vault), Identity(memory)
         self._flights, self._lock = Flights(), Lock()
         self._providers: dict[str, Any] = {}
         self._bounds: dict[str, Bounds | None] = {}
@@ -136,7 +139,7 @@ class Router:
         if not age or not self._answers.kept or question.is_fleeting:
             answer, _ = self._fly(name, question, asking, ledger)
             return Answered(results_of(question, answer), source_of(name, answer))
-        keys = keys_of(question, name, self.routing.deciding(name))
+        keys = self._answers.keys(question, name, self.routing.deciding(name))
         found = self._stored(name, question, keys, age)
         note_reuse(name, question, found, ledger)
         results = [found[position].result if position in found else None for position in range(len(keys))]
