@@ -11,9 +11,10 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from uuid6 import uuid7
@@ -25,9 +26,12 @@ from chalicelib.errors import Conflict, KeyReused, ServiceError
 from chalicelib.facts import canonical
 from chalicelib.intake import MAX_VALUES
 from chalicelib.run import Fact
+from chalicelib.sealing import opened_fact, sealed_fact
 from chalicelib.service import Asked, Decided, Service
 
 log = logging.getLogger("artemis")
+
+Changing = Callable[[Fact], Fact]
 
 
 def decide_keyed(service: Service, asked: Asked, key: str) -> Decided:
@@ -41,10 +45,12 @@ def decide_keyed(service: Service, asked: Asked, key: str) -> Decided:
     if there is not None and (decided := _decided(service, asked, there, payloads)):
         return decided
     request = service.read(asked)  # a request that is refused claims nothing
-    attempt = KeyedAttempt(service.store(), _wanted(asked, key, payloads[0]))
+    wanted = replace(_wanted(asked, key, payloads[0]), salt=service.vault.seal_salt(request.salt))
+    attempt = KeyedAttempt(service.store(), wanted, *_sealing(service, asked))
     try:
         there = attempt.begin(payloads)
         if there is None:
+            request = replace(request, salt=service.vault.open_salt(attempt.claim.salt))  # as the first attempt's
             return service.decide_once(asked, request, attempt)
     finally:
         attempt.release()
@@ -54,10 +60,25 @@ def decide_keyed(service: Service, asked: Asked, key: str) -> Decided:
     return decided
 
 
-class KeyedAttempt:
-    """One attempt at a keyed request: a ``chalicelib.run.Attempt``."""
+def _sealing(service: Service, asked: Asked) -> tuple[Changing, Changing]:
+    """How a fact is written down and read, where it may hold what is sensitive."""
+    if not asked.usecase.sensitive:
+        return _same, _same
+    return partial(sealed_fact, usecase=asked.usecase, vault=service.vault), partial(opened_fact, vault=service.vault)
 
-    def __init__(self, store: Any, wanted: Claim) -> None:
+
+def _same(fact: Fact) -> Fact:
+    return fact
+
+
+class KeyedAttempt:
+    """One attempt at a keyed request: a ``chalicelib.run.Attempt``.
+
+    ``sealed`` makes a fact what is stored of it, ``opened`` what is stored a fact.
+    """
+
+    def __init__(self, store: Any, wanted: Claim, sealed: Changing = _same, opened: Changing = _same) -> None:
+        self._sealed, self._opened = sealed, opened
         self._store, self._claims, self.claim = store, store.claims, wanted
         self.decision_id, self.now = wanted.decision_id, wanted.created_at
         self._found: dict[tuple[str, str], Fact] = {}
@@ -75,7 +96,7 @@ class KeyedAttempt:
         if taken.claim != wanted.claim:
             self.claim, self.now = taken, taken.created_at
             rows = self._claims.facts(taken)
-            self._found = {(row["task"], row["fact_key"]): _fact(row) for row in rows}
+            self._found = {(row["task"], row["fact_key"]): self._opened(_fact(row)) for row in rows}
         return None
 
     def find(self, task: str, key: str) -> Fact | None:
@@ -113,6 +134,7 @@ class KeyedAttempt:
 
     def _row(self, fact: Fact) -> dict[str, Any]:
         """The row of ``claimed_facts``."""
+        fact = self._sealed(fact)
         return {
             "claim": self.claim.claim,
             "task": fact.task,
@@ -174,14 +196,15 @@ def _payloads(service: Service, asked: Asked) -> list[str]:
     Where the service has encryption keys they are keyed, since a body may hold what is not to be guessed; a body
     is found again under each key, and under none, so that keys may be changed.
     """
+    if asked.usecase.sensitive:
+        service.vault.check()  # on the local stage there may be no key before
     content = f"{asked.contract}\0".encode() + _content(service, asked)
     keyed = [hmac.new(secret, content, hashlib.sha256).hexdigest() for secret in _secrets(service)]
     return [*keyed, hashlib.sha256(content).hexdigest()]
 
 
 def _secrets(service: Service) -> Iterable[bytes]:
-    vault = getattr(service, "vault", None)
-    return vault.secrets if vault else ()
+    return service.vault.secrets
 
 
 def _content(service: Service, asked: Asked) -> bytes:

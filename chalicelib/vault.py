@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import KeyMissing, SettingsError
-from chalicelib.sensitive import MEMBER, SEALED, Writer
+from chalicelib.sensitive import MEMBER, SEALED, Writer, masked
 
 if TYPE_CHECKING:  # loaded for the first sensitive field
     from cryptography.fernet import MultiFernet
@@ -38,7 +38,7 @@ class Vault(Writer):
     """
 
     def __init__(self, keys: Sequence[str] = (), path: Path | None = None) -> None:
-        self._given, self._path = tuple(keys), path
+        self._given, self._path, self._failed = tuple(keys), path, False
 
     def write(self, text: str) -> Any:
         return {SEALED: self.seal(text)}
@@ -58,7 +58,9 @@ class Vault(Writer):
         try:
             return self._fernet.decrypt(token).decode()
         except InvalidToken:
-            log.error("a sealed value cannot be opened: add the key that sealed it to %s, behind the first", KEYS)
+            if not self._failed:  # once: the next page of a list may hold hundreds
+                log.error("a sealed value cannot be opened: add the key that sealed it to %s, behind the first", KEYS)
+            self._failed = True
             raise KeyMissing("its sensitive values are encrypted under a key that this service does not have") from None
 
     def open(self, text: str) -> str:
@@ -69,6 +71,13 @@ class Vault(Writer):
                 break
             text = opened  # a sensitive field may hold sensitive ones
         return text
+
+    def open_or_mask(self, text: str) -> str:
+        """The same, or with every sealed member masked where it cannot be opened: one among many spoils no list."""
+        try:
+            return self.open(text)
+        except KeyMissing:
+            return masked(text)
 
     def sealed_in(self, text: str) -> Iterator[str]:
         """The JSON texts of the sealed members of a JSON text, each opened. Raises KeyMissing."""
