@@ -1,38 +1,67 @@
-"""Bringing a database's schema forward, by Alembic."""
+"""Bringing a database's schema forward, by Alembic; and saying how it differs from the tables that are declared."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, inspect
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect, text
 
-from chalicelib.store.schema import REVISION, version_of
+from chalicelib.errors import ArtemisError
+from chalicelib.store.schema import REVISION, check, version_of
+from workbench.retention.locks import change
 from workbench.retention.partitions import ensure_partitions
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 BEFORE_VERSIONS = {1: "0001", 2: "0002"}  # schemas that did not say which revision they are
+ALONE = 0x417274656D6973  # the number of PostgreSQL's lock: "Artemis"
+
+Result = TypeVar("Result")
+
+
+class NotOurs(ArtemisError):
+    """The database holds tables, and they are not Artemis's. Nothing was changed."""
 
 
 def upgrade(engine: Engine, to: str = "head") -> tuple[str | None, str | None]:
     """Bring the schema forward, all of it or nothing, and make partitions for the months ahead.
 
-    Revision before -> revision after. Raises InUse when the tables are never free for a partition.
+    Of several that run at once each waits for the one before. A newer schema that suits this software stays as it is.
+
+    Returns: revision before -> revision after.
+
+    Raises:
+        NotOurs: it is somebody else's database.
+        SettingsError: its schema is newer, and does not suit this software.
+        InUse: PostgreSQL's tables are never free.
     """
-    with engine.begin() as connection:
-        before = revision_of(connection)
-        config = _config(connection)
-        if before and before in BEFORE_VERSIONS.values() and not inspect(connection).has_table("alembic_version"):
-            command.stamp(config, before)
-        command.upgrade(config, to)
-        after = revision_of(connection)
-    if after == REVISION:
-        ensure_partitions(engine, datetime.now(UTC))
+    with _alone(engine):
+        before, after = _change(engine, lambda connection: _bring(connection, to))
+        if after == REVISION:
+            ensure_partitions(engine, datetime.now(UTC))
     return before, after
+
+
+def _bring(connection: Connection, to: str) -> tuple[str | None, str | None]:
+    before, config = revision_of(connection), _config(connection)
+    if before is None and (tables := inspect(connection).get_table_names()):
+        raise NotOurs(_not_ours(tables))
+    if before and before not in _known(config):
+        if version_of(connection) is None:
+            raise NotOurs(_not_ours(inspect(connection).get_table_names()))
+        check(connection)
+        return before, before
+    if before in BEFORE_VERSIONS.values() and not inspect(connection).has_table("alembic_version"):
+        command.stamp(config, str(before))
+    command.upgrade(config, to)
+    return before, revision_of(connection)
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -43,7 +72,38 @@ def revision_of(connection: Connection) -> str | None:
     return revision
 
 
-def _config(connection: Connection) -> Any:
+def _known(config: Config) -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+
+
+def _not_ours(tables: list[str]) -> str:
+    some = ", ".join(sorted(tables)[:3]) + (", …" if len(tables) > 3 else "")
+    return f"it holds tables that are not of Artemis ({some}): name a database of its own, which may be empty"
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """On PostgreSQL: while nobody else does the same. SQLite has one writer at a time anyway."""
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(text("SET lock_timeout = 0"))
+        connection.execute(text(f"SELECT pg_advisory_lock({ALONE})"))
+        try:
+            yield
+        finally:
+            connection.invalidate()  # the lock and the setting end with the session
+
+
+def _change(engine: Engine, what: Callable[[Connection], Result]) -> Result:
+    if engine.dialect.name == "postgresql":
+        return change(engine, what, statement_ms=0)
+    with engine.begin() as connection:
+        return what(connection)
+
+
+def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection

@@ -38,9 +38,7 @@ def open_reader(url: str) -> Engine:
 
     Raises Unreadable when there is nothing to read, SettingsError when the URL is of a kind that cannot be used.
     """
-    path = sqlite_file(url)
-    engine = open_engine(url, patient=True) if path is None else _reading(path)
-    shown = path or engine.url.set(query={}).render_as_string()  # without its password, wherever it stands
+    engine, shown = open_unchecked(url)
     try:
         holds = inspect(engine).has_table(decisions.name)
     except SQLAlchemyError as error:
@@ -48,6 +46,18 @@ def open_reader(url: str) -> Engine:
     if not holds:
         raise Unreadable(f"{shown} holds no decisions: it is not a database of Artemis, or not migrated")
     return engine
+
+
+def open_unchecked(url: str) -> tuple[Engine, str]:
+    """An engine that only reads, whatever is there, and what to call the database: it names no password.
+
+    Raises NoDatabase, NoUrl, and SettingsError as above.
+    """
+    path = sqlite_file(url)
+    if path is not None:
+        return _reading(path), str(path)
+    engine = open_engine(url, patient=True)
+    return engine, engine.url.set(query={}).render_as_string()
 
 
 def stream(engine: Engine, query: Select[Any]) -> Iterator[Any]:
