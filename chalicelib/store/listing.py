@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Select, select, union_all
+from sqlalchemy import Select, select
 
 from chalicelib.store.database import Database
 from chalicelib.store.ids import first_id
@@ -44,16 +47,12 @@ class Listing:
         query = _within(select(*COLUMNS), stage, since, before)
         if outcome is not None:
             query = query.where(decisions.c.outcome == outcome)
-        if subject is not None:
-            query = _of_subject(query, subject, use_cases)
-        elif use_cases is not None:
-            names = sorted(use_cases)
-            if not names:
-                return []
-            query = _merged([query.where(decisions.c.use_case == name) for name in names], limit)
-        ordered = query.order_by(query.selected_columns.id.desc()).limit(limit)
+        parts = _parts(query, subject, use_cases)
         with self._database.read() as connection:
-            return [dict(row) for row in connection.execute(ordered).mappings()]
+            newest = (decisions.c.id.desc(),)
+            found = [connection.execute(part.order_by(*newest).limit(limit)).mappings().all() for part in parts]
+        merged = merge(*found, key=itemgetter("id"), reverse=True)
+        return [dict(row) for row in islice(merged, limit)]
 
 
 def _within(query: Select[Any], stage: str, since: datetime | None, before: str | None) -> Select[Any]:
@@ -63,18 +62,13 @@ def _within(query: Select[Any], stage: str, since: datetime | None, before: str 
     return query if before is None else query.where(decisions.c.id < before)
 
 
-def _of_subject(query: Select[Any], subject: str, use_cases: Iterable[str] | None) -> Select[Any]:
-    """A subject has few decisions and a use case has many: no other index than the subject's may look better.
+def _parts(query: Select[Any], subject: str | None, use_cases: Iterable[str] | None) -> list[Select[Any]]:
+    """One query per use case: each walks its own index, and none more rows than a page has.
 
-    SQLite has no statistics, and would take the index of which more columns are given.
+    A subject has few decisions where a use case has many, so no other index than the subject's may look better:
+    SQLite, which has no statistics, would take the one of which more columns are given.
     """
-    query = query.where(decisions.c.subject == subject)
-    return query if use_cases is None else query.where(decisions.c.use_case.concat("").in_(sorted(use_cases)))
-
-
-def _merged(parts: list[Select[Any]], limit: int) -> Select[Any]:
-    """One ordered walk through several use cases, each by its own index: no more rows of each than one page."""
-    if len(parts) == 1:
-        return parts[0]
-    newest = [select(part.order_by(part.selected_columns.id.desc()).limit(limit).subquery()) for part in parts]
-    return select(union_all(*newest).subquery())
+    if subject is not None:
+        query = query.where(decisions.c.subject == subject)
+        return [query if use_cases is None else query.where(decisions.c.use_case.concat("").in_(sorted(use_cases)))]
+    return [query] if use_cases is None else [query.where(decisions.c.use_case == name) for name in sorted(use_cases)]

@@ -23,6 +23,7 @@ from chalicelib.service import Service
 PATTERNS = (
     "/v1/use-cases/{name}/decisions",
     "/v2/use-cases/{name}/decisions",
+    "/v1/decisions/{decision_id}/labels",
     "/v1/decisions/{decision_id}",
     "/docs/{name}",
 )

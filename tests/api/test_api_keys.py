@@ -43,6 +43,9 @@ ASKED = [
     ("POST", "/v1/use-cases/refund-check/decisions"),
     ("POST", "/v1/use-cases/nobody/decisions"),
     ("GET", "/v1/decisions/01a20901-1225-7b1d-a4ef-1cbad7369f76"),
+    ("GET", "/v1/decisions"),
+    ("GET", "/v1/decisions/01a20901-1225-7b1d-a4ef-1cbad7369f76/labels"),
+    ("POST", "/v1/decisions/01a20901-1225-7b1d-a4ef-1cbad7369f76/labels"),
     ("GET", "/v1/use-cases"),
     ("GET", "/openapi.json"),
 ]

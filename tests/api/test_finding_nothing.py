@@ -113,7 +113,7 @@ def test_a_body_that_says_it_is_json_in_any_way_is_read(api: InProcess, media: s
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v2/use-cases", "/v1/decisions", "/favicon.ico", "/docs/../app.py", "/가"]
+    "path", ["/", "/v1", "/v2/use-cases", "/v1/labels", "/favicon.ico", "/docs/../app.py", "/가"]
 )
 def test_a_path_that_is_not_there_is_not_found(wire: OverSocket, path: str) -> None:
     wire.get(path).problem(404, "not-found")
