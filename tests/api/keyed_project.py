@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from chalicelib.asking import Answer, Asking
 from chalicelib.calling.router import Router
@@ -108,6 +108,13 @@ class Shop:
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables
             }
 
+    def start_over(self) -> None:
+        """Nothing has been asked."""
+        self.provider.log.unlink(missing_ok=True)
+        with self.store.database.begin() as connection:
+            for table in (decisions, idempotency):  # and with them whatever belongs to them
+                connection.execute(delete(table))
+
     def claim(self) -> dict[str, Any]:
         with self.store.database.read() as connection:
             return dict(connection.execute(select(idempotency)).mappings().one())
@@ -152,9 +159,10 @@ def at_each_commit(act: Any) -> Iterator[None]:
     def around(name: str, original: Any) -> Any:
         def method(*arguments: Any) -> Any:
             point(f"before {name}")
-            result = original(*arguments)
-            point(f"after {name}")
-            return result
+            try:
+                return original(*arguments)
+            finally:
+                point(f"after {name}")
 
         return method
 

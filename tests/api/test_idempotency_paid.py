@@ -169,8 +169,8 @@ def test_what_a_dead_attempt_paid_is_counted_in_the_failed_one_after_it(died: Sh
     assert [facts[task]["calls"][0].get("reused_from") for task in TASKS] == [failed_id] * 3 + [None]
 
 
-def test_a_slow_owner_that_lost_its_claim_stores_nothing(shop: Shop, paid_project: Any, database_url: str) -> None:
-    other = make_shop(shop.service.manifest, database_url, shop.provider.log)
+def test_a_slow_owner_that_lost_its_claim_stores_nothing(shop: Shop) -> None:
+    other = make_shop(shop.service.manifest, shop.service.settings.database_url, shop.provider.log)
     made = list[Decided]()
 
     def overtake(name: str, number: int) -> None:
