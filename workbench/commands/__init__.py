@@ -24,8 +24,10 @@ COMMANDS = {
     "run": "workbench.commands.run:run",
     "serve": "workbench.commands.serve:serve",
     "costs": "workbench.commands.costs:costs",
+    "keys": "workbench.commands.keys:keys",
     "export": "workbench.commands.export:export",
     "purge": "workbench.commands.purge:purge",
+    "forget": "workbench.commands.forget:forget",
     "demo": "workbench.commands.demo:demo",
 }
 
