@@ -158,15 +158,14 @@ class Service:
     def get(self, client: ApiKey, decision_id: str, with_trace: bool = False) -> str:
         """A stored decision's envelope as JSON text. Raises as ``readable`` does."""
         row = self.readable(client, decision_id)
-        opened = {**row, "decision": row["decision"] and self.vault.open(row["decision"])}
         if not with_trace:
-            return envelope(self.discreet(opened))
+            return envelope(self.shown(row))
         version = self._version(row["use_case"], row["version"])
         from chalicelib import trace
 
         results, prices = self.store().results(decision_id), self.manifest.pricing
         traced = trace.build(row, results, version, self.settings.stage == LOCAL, prices, self.vault)
-        return envelope(self.discreet(opened), trace=traced)
+        return envelope(self.shown(row), trace=traced)
 
     def list_decisions(self, client: ApiKey, query: Mapping[str, list[str]]) -> str:
         """A page of stored decisions, newest first, as JSON text. Raises Invalid, and NotFound for a use case."""
@@ -195,8 +194,13 @@ class Service:
             raise Gone(f"decision {decision_id} was forgotten: what it was about was erased")
         return row
 
-    def discreet(self, row: dict[str, Any]) -> dict[str, Any]:
-        """What an exception said may name people, addresses or secrets: it is for the log and the store."""
+    def shown(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A stored decision's row as its client may see it. Raises KeyMissing.
+
+        Its sensitive values are opened. What an exception said may name people, addresses or secrets: it is for the
+        log and the store.
+        """
+        row = {**row, "decision": row["decision"] and self.vault.open(row["decision"])}
         if self.settings.stage == LOCAL or not row["failure"]:
             return row
         failure = json.loads(row["failure"])
