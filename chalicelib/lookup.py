@@ -44,8 +44,7 @@ def list_decisions(service: Service, client: ApiKey, query: Mapping[str, list[st
     wanted = read(query, datetime.now(UTC))
     rows = _page(service, client, wanted)
     shown, more = rows[: wanted.limit], len(rows) > wanted.limit
-    opened = [{**row, "decision": row["decision"] and service.vault.open_or_mask(row["decision"])} for row in shown]
-    envelopes = ",".join(envelope(service.shown(row)) for row in opened)
+    envelopes = ",".join(envelope(service.shown(row, service.vault.open_or_mask)) for row in shown)
     return f'{{"decisions":[{envelopes}],"next":{canonical(shown[-1]["id"] if more else None)}}}'
 
 

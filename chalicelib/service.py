@@ -194,13 +194,12 @@ class Service:
             raise Gone(f"decision {decision_id} was forgotten: what it was about was erased")
         return row
 
-    def shown(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A stored decision's row as its client may see it. Raises KeyMissing.
+    def shown(self, row: dict[str, Any], opened: Callable[[str], str] | None = None) -> dict[str, Any]:
+        """A stored decision's row as its client may see it. Raises KeyMissing, unless ``opened`` does otherwise.
 
-        Its sensitive values are opened. What an exception said may name people, addresses or secrets: it is for the
-        log and the store.
+        What an exception said may name people, addresses or secrets: it is for the log and the store.
         """
-        row = {**row, "decision": row["decision"] and self.vault.open(row["decision"])}
+        row = {**row, "decision": row["decision"] and (opened or self.vault.open)(row["decision"])}
         if self.settings.stage == LOCAL or not row["failure"]:
             return row
         failure = json.loads(row["failure"])
