@@ -5,6 +5,7 @@
 # %% usecases/profile_photo_review.ipynb cell 3 [imports]
 import re
 import unicodedata
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,6 +49,7 @@ class Decision(BaseModel):
 
 # %% usecases/profile_photo_review.ipynb cell 7 [parameters]
 nudity_reject: Annotated[float, Field(ge=0, le=1)] = 0.80  # nudity score; at or above: reject
+nudity_reject_repeat: Annotated[float, Field(ge=0, le=1)] = 0.65  # as nudity_reject, for a member rejected before
 nudity_review: Annotated[float, Field(ge=0, le=1)] = 0.50  # nudity score; at or above: review
 nudity_clear: Annotated[float, Field(ge=0, le=1)] = 0.20  # nudity score; at or below: no signal
 face_confidence: Annotated[float, Field(ge=0, le=1)] = 0.80  # fainter faces do not count
@@ -65,7 +67,9 @@ face_weight: Annotated[float, Field(ge=0, le=10)] = 0.7  # of a face next to fac
 quality_weight: Annotated[float, Field(ge=0, le=10)] = 0.7  # of a photo next to unreadable
 faint_text_weight: Annotated[float, Field(ge=0, le=10)] = 0.8  # of contact or advertising in faint text
 doubt_review: Annotated[float, Field(ge=0, le=40)] = 1.0  # weighted sum of weak signals; at or above: review
-from chalicelib.usecase import bind as __bind__; __bind__(globals(), "nudity_reject", "nudity_review", "nudity_clear", "face_confidence", "face_share_min", "face_share_clear", "side_min", "brightness_min", "brightness_clear", "contrast_min", "contrast_clear", "text_confidence", "text_limit", "nudity_weight", "face_weight", "quality_weight", "faint_text_weight", "doubt_review")  # the stage's overrides
+repeat_rejections: Annotated[int, Field(ge=1, le=100)] = 3  # rejected photos of a member; as many or more: stricter
+repeat_days: Annotated[int, Field(ge=1, le=90)] = 30  # days for which a rejection counts
+from chalicelib.usecase import bind as __bind__; __bind__(globals(), "nudity_reject", "nudity_reject_repeat", "nudity_review", "nudity_clear", "face_confidence", "face_share_min", "face_share_clear", "side_min", "brightness_min", "brightness_clear", "contrast_min", "contrast_clear", "text_confidence", "text_limit", "nudity_weight", "face_weight", "quality_weight", "faint_text_weight", "doubt_review", "repeat_rejections", "repeat_days")  # the stage's overrides
 
 # %% usecases/profile_photo_review.ipynb cell 9 [tasks]
 class Quality(BaseModel):
@@ -101,6 +105,12 @@ def quality(photo: Photo) -> Quality:
     variance = sum((level - mean) ** 2 * count for level, count in enumerate(counts)) / sum(counts)
     return Quality(brightness=round(mean / 255, 3), contrast=round(variance**0.5 / 255, 3))
 
+
+@task(timeout=5, fallback=None)
+def earlier_rejections(history) -> list[datetime] | None:
+    """When photos of this member were rejected in the last 90 days, the newest first."""
+    return [past.created_at for past in history.decisions(outcome="reject", since="90d")]
+
 # %% usecases/profile_photo_review.ipynb cell 11 [photo-steps]
 def too_small(photo: Photo) -> bool:
     """Whether the photo has too few pixels to be shown."""
@@ -129,7 +139,21 @@ def face_share(single_face: Face | None, photo: Photo) -> float | None:
         return None
     return round(single_face.box.height * photo.height / min(photo.width, photo.height), 3)
 
-# %% usecases/profile_photo_review.ipynb cell 13 [text-form]
+# %% usecases/profile_photo_review.ipynb cell 13 [repeat-steps]
+def recent_rejections(earlier_rejections: list[datetime] | None, now: datetime) -> int | None:
+    """How many photos of this member were rejected in the last `repeat_days`, or None when that is not known."""
+    if earlier_rejections is None:
+        return None
+    return sum(at >= now - timedelta(days=repeat_days) for at in earlier_rejections)
+
+
+def nudity_limit(recent_rejections: int | None) -> float:
+    """The nudity score at which this member's photo is rejected; never above everybody's."""
+    if recent_rejections is None or recent_rejections < repeat_rejections:
+        return nudity_reject
+    return min(nudity_reject, nudity_reject_repeat)
+
+# %% usecases/profile_photo_review.ipynb cell 15 [text-form]
 HANGUL_DIGITS = str.maketrans("공영일이삼사오육칠팔구", "00123456789")
 LOOKALIKES = str.maketrans("oоοil|!zsb", "0001111258") | str.maketrans("〇零一二三四五六七八九", "00123456789")
 LOOKALIKES |= str.maketrans("\u110b\u1175", "01")  # two Korean letters that look like 0 and 1
@@ -164,7 +188,7 @@ def too_much_text(text: list[TextLine] | None) -> bool:
     """Whether there is more text than is looked at."""
     return sum(len(line.text) + 1 for line in text or []) > text_limit
 
-# %% usecases/profile_photo_review.ipynb cell 14 [contact-patterns]
+# %% usecases/profile_photo_review.ipynb cell 16 [contact-patterns]
 GAP = r"[ .,~\-−\u1173_/()·•]{0,3}"  # what may stand between two digits of one number
 
 
@@ -212,7 +236,7 @@ ADVERTISING = [
     re.compile(r"\d ?% ?(?:off|dc|할인)|광고|할인|쿠폰|협찬|대출|카지노|무료 ?상담|선착순"),
 ]
 
-# %% usecases/profile_photo_review.ipynb cell 15 [text-steps]
+# %% usecases/profile_photo_review.ipynb cell 17 [text-steps]
 def has_any(patterns: list[re.Pattern[str]], words: str) -> bool:
     """Whether one of the patterns occurs."""
     return any(pattern.search(words) for pattern in patterns)
@@ -259,7 +283,7 @@ def faint_text(whole_page: str, contact: list[str], advertising: bool) -> bool:
     surely = contact or advertising
     return not surely and bool(contacts_in(whole_page) or has_any(ADVERTISING, whole_page))
 
-# %% usecases/profile_photo_review.ipynb cell 17 [doubt]
+# %% usecases/profile_photo_review.ipynb cell 19 [doubt]
 def ramp(value: float, low: float, high: float) -> float:
     """0 up to `low`, 1 from `high` on, and straight in between."""
     if value <= low or value >= high:
@@ -289,13 +313,15 @@ def doubt(nudity_hint: float, smallness: float, dullness: float, faint_text: boo
     weak = nudity_weight * nudity_hint + face_weight * smallness
     return round(weak + quality_weight * dullness + faint_text_weight * faint_text, 3)
 
-# %% usecases/profile_photo_review.ipynb cell 19 [decide]
-def rejections(too_small: bool, unreadable: bool, nudity: float | None, contact: list[str]) -> list[Reason]:
+# %% usecases/profile_photo_review.ipynb cell 21 [decide]
+def rejections(
+    too_small: bool, unreadable: bool, nudity: float | None, nudity_limit: float, contact: list[str]
+) -> list[Reason]:
     """What rejects the photo."""
     found: dict[Reason, bool] = {
         "photo_too_small": too_small,
         "unreadable": unreadable,
-        "nudity": nudity is not None and nudity >= nudity_reject,
+        "nudity": nudity is not None and nudity >= nudity_limit,
         "contact": bool(contact),
     }
     return [reason for reason, holds in found.items() if holds]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from chalicelib.usecase import UseCase, load
 
 SAMPLES = ROOT / "usecases" / "samples"
 NAME = "profile_photo_review"
-TASKS = ["faces", "moderation", "quality", "text"]
+TASKS = ["earlier_rejections", "faces", "moderation", "quality", "text"]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_its_facts_are_stored_with_who_gave_them(photo_wire: OverSocket, portrai
     assert row["subject"] == "회원-가나다"
     assert [fact["task"] for fact in facts] == TASKS
     for fact in facts:
-        called = fact["task"] != "quality"
+        called = fact["task"] not in ("quality", "earlier_rejections")
         assert (fact["provider"] == "local") == called
         assert bool(fact["model"] and fact["model_version"]) == called
         assert (fact["error"], fact["fallback_used"], len(fact["fact_key"])) == (None, 0, 64)
@@ -86,14 +87,15 @@ def test_the_trace_shows_every_step_as_a_recomputation_gives_it_and_no_bytes(
     manifest = Manifest.read()
     usecase = load(NAME, manifest.module(NAME), None, manifest.source(NAME))
     shown = {step["step"]: step["result"] for step in trace["steps"]}
-    assert shown == recomputed(usecase, trace["request"], shown)
+    now = datetime.fromisoformat(envelope["created_at"])
+    assert shown == recomputed(usecase, {**trace["request"], "now": now}, shown)
     assert {step["step"] for step in trace["steps"] if step["kind"] == "task"} == set(TASKS)
     assert trace["parameters"] == usecase.parameters
 
 
 def recomputed(usecase: UseCase, request: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     """Every plain step called by hand on the recorded facts, everything as JSON."""
-    known: dict[str, Any] = {"photo": Photo(**request["photo"]), "user_id": request["user_id"]}
+    known: dict[str, Any] = {**request, "photo": Photo(**request["photo"])}
     shown = {}
     for step in usecase.graph.steps:
         if step.task:
