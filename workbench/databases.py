@@ -41,12 +41,33 @@ class Named:
 
 
 def name_database(named: str | None) -> Named:
-    """Which database is meant; it need not be there. What is no URL is left as it is."""
+    """Which database is meant; it need not be there. What is no URL is left as it is.
+
+    Raises CannotRun when the stage's service would not use it so: without TLS, outside the local stage.
+    """
     from chalicelib.settings import DEFAULT_DATABASE
 
     by = "ARTEMIS_DATABASE_URL" if named is None else "--database"
     url = os.environ.get(by) if named is None else named
-    return Named(_in_project(url or DEFAULT_DATABASE), by, not url)
+    return Named(_as_the_service(_in_project(url or DEFAULT_DATABASE), by), by, not url)
+
+
+def _as_the_service(url: str, by: str) -> str:
+    """A PostgreSQL URL with what the service adds to it: TLS, and how to authenticate unless it has a password."""
+    from chalicelib import database_settings
+    from chalicelib.settings import LOCAL
+
+    found = database_settings.URL.fullmatch(url)
+    if found is None or not found["driver"].startswith("postgres"):
+        return url
+    environment = {**os.environ, "ARTEMIS_DATABASE_URL": url}
+    if found["password"] and by == "--database":
+        environment.pop("ARTEMIS_DATABASE_AUTH", None)
+    stage, problems = os.environ.get("ARTEMIS_STAGE", LOCAL), list[str]()
+    settled = database_settings.resolve(environment, None if stage == LOCAL else stage, problems)
+    if problems:
+        raise CannotRun("; ".join(problems).replace("ARTEMIS_DATABASE_URL", by))
+    return settled
 
 
 def open_database(named: str | None) -> Database:
@@ -60,7 +81,7 @@ def open_database(named: str | None) -> Database:
     meant = name_database(named)
     with telling(meant):
         sqlite_file(meant.url)
-        database = Database(meant.url)
+        database = Database(meant.url, patient=True)
         try:
             database.prepare()
         except BaseException:
@@ -96,8 +117,15 @@ def telling(meant: Named | None = None) -> Iterator[None]:
     except SettingsError as error:
         raise CannotRun("; ".join(error.problems).replace("ARTEMIS_DATABASE_URL", by)) from None
     except Unavailable as error:
-        cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""  # its message may name the password
+        cause = f" ({why(error.__cause__)})" if error.__cause__ else ""
         raise CannotRun(f"{error.detail}{cause}; nothing was changed") from None
+
+
+def why(error: BaseException) -> str:
+    """What a database said, in a line, unless it may hold a piece of a password; then the name of the error."""
+    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    is_whole = "orig" in vars(error) or not hasattr(error, "statement")  # SQLAlchemy's own text has rows in it
+    return said[:300] if said and is_whole and "@" not in said else type(error).__name__
 
 
 def _other(meant: Named | None) -> str:

@@ -30,10 +30,11 @@ class Database:
 
     Args:
         url: a SQLAlchemy URL. Raises SettingsError when it cannot be used.
+        patient: as of ``open_engine``.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = open_engine(url)
+    def __init__(self, url: str, patient: bool = False) -> None:
+        self.engine = open_engine(url, patient)
         self.dialect = self.engine.dialect
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._errors = (SQLAlchemyError, self.dialect.loaded_dbapi.Error)

@@ -29,7 +29,7 @@ def prepare(engine: Engine) -> None:
                 create(connection)
                 return
             found = version_of(connection)
-    _suit(found)
+    check_version(found)
 
 
 def create(connection: Connection) -> None:
@@ -42,11 +42,11 @@ def create(connection: Connection) -> None:
 
 def check(connection: Connection) -> None:
     """As ``prepare``, of a database that is never created."""
-    _suit(version_of(connection))
+    check_version(version_of(connection))
 
 
-def _suit(found: tuple[int, int] | None) -> None:
-    """Raises SettingsError when a schema, as ``version_of`` tells it, does not suit this software; says what to do."""
+def check_version(found: tuple[int, int] | None) -> None:
+    """As ``prepare``, of a schema as ``version_of`` tells it."""
     if found is None:
         raise SettingsError([f"the database has no schema of Artemis: {UPGRADE}"])
     version, compatible_from = found

@@ -23,6 +23,7 @@ COMMANDS = {
     "setup-git": "workbench.commands.setup_git:setup_git",
     "run": "workbench.commands.run:run",
     "serve": "workbench.commands.serve:serve",
+    "db": "workbench.commands.db:db",
     "costs": "workbench.commands.costs:costs",
     "keys": "workbench.commands.keys:keys",
     "export": "workbench.commands.export:export",
