@@ -46,6 +46,7 @@ def serve(host: str, port: int, stage: str | None, workers: int, threads: int, w
             if not watch:
                 note_stale_stage(project, os.environ.get("ARTEMIS_STAGE", "local"))
             _app()  # before anything is announced
+            _check_database()
         except SettingsError as error:
             raise CannotRun(str(error)) from None
         run(_app, host=host, port=port, workers=workers, threads=threads, on_ready=say)
@@ -78,6 +79,14 @@ def _watching(project: Project) -> AbstractContextManager[None]:
     if stage != LOCAL:
         raise CannotRun(f"--watch follows the build on the stage {LOCAL!r} only, and this is {stage!r}")
     return watching(project)
+
+
+def _check_database() -> None:
+    """Raises SettingsError when every request would be refused for the database's schema."""
+    from chalicelib import bootstrap
+    from workbench.database_check import refuse_unsuitable
+
+    refuse_unsuitable(bootstrap.service().settings.database_url)
 
 
 def _app() -> Chalice:
