@@ -44,7 +44,7 @@ def list_decisions(service: Service, client: ApiKey, query: Mapping[str, list[st
     wanted = read(query, datetime.now(UTC))
     rows = _page(service, client, wanted)
     shown, more = rows[: wanted.limit], len(rows) > wanted.limit
-    envelopes = ",".join(envelope(service.shown(row, service.vault.open_or_mask)) for row in shown)
+    envelopes = ",".join(envelope(service.shown(row, service.vault.open_if_possible)) for row in shown)
     return f'{{"decisions":[{envelopes}],"next":{canonical(shown[-1]["id"] if more else None)}}}'
 
 

@@ -194,7 +194,7 @@ class Service:
             raise Gone(f"decision {decision_id} was forgotten: what it was about was erased")
         return row
 
-    def shown(self, row: dict[str, Any], opened: Callable[[str], str] | None = None) -> dict[str, Any]:
+    def shown(self, row: dict[str, Any], opened: Callable[[str], str | None] | None = None) -> dict[str, Any]:
         """A stored decision's row as its client may see it. Raises KeyMissing, unless ``opened`` does otherwise.
 
         What an exception said may name people, addresses or secrets: it is for the log and the store.

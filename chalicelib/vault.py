@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import KeyMissing, SettingsError
-from chalicelib.sensitive import MEMBER, SEALED, Writer, masked
+from chalicelib.sensitive import MEMBER, SEALED, Writer
 
 if TYPE_CHECKING:  # loaded for the first sensitive field
     from cryptography.fernet import MultiFernet
@@ -72,12 +72,12 @@ class Vault(Writer):
             text = opened  # a sensitive field may hold sensitive ones
         return text
 
-    def open_or_mask(self, text: str) -> str:
-        """The same, or with every sealed member masked where it cannot be opened: one among many spoils no list."""
+    def open_if_possible(self, text: str) -> str | None:
+        """The same, or None where no key opens it: one among many must not spoil a list."""
         try:
             return self.open(text)
         except KeyMissing:
-            return masked(text)
+            return None
 
     def sealed_in(self, text: str) -> Iterator[str]:
         """The JSON texts of the sealed members of a JSON text, each opened. Raises KeyMissing."""

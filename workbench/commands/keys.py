@@ -46,7 +46,9 @@ def client(name: str, use_cases: tuple[str, ...], form: str) -> None:
     _check(name, use_cases)
     key = secrets.token_urlsafe(32)
     allowed = sorted({use_case.replace("-", "_") for use_case in use_cases}) or ["*"]
-    entry = {name: {"sha256": hashlib.sha256(key.encode()).hexdigest(), "use_cases": allowed}}
+    entry: dict[str, dict[str, object]] = {
+        name: {"sha256": hashlib.sha256(key.encode()).hexdigest(), "use_cases": allowed}
+    }
     if form == "json":
         click.echo(json.dumps({"client": name, "key": key, "entry": entry}, ensure_ascii=False, indent=1))
         return
@@ -63,5 +65,5 @@ def _check(name: str, use_cases: tuple[str, ...]) -> None:
             raise click.BadParameter(f"{use_case!r} is no use case's name", param_hint="--use-case")
 
 
-def _line(entry: dict[str, object]) -> str:
+def _line(entry: dict[str, dict[str, object]]) -> str:
     return json.dumps(entry, ensure_ascii=False)
