@@ -118,6 +118,29 @@ class Buckets:
         same = (there["ContentLength"], checksum) == (len(data), about["ChecksumSHA256"])
         return _state(bucket, key, there) if same else put()
 
+    def delete(self, found: S3Object, until: float) -> bool:
+        """Remove that version, or the object as long as its ETag is still that.
+
+        Whether it was there; of a version S3 does not say. What came in its place stays, and no marker is left.
+        """
+        with self._asking(until):
+            version = {"VersionId": found.version} if found.version else self._current(found)
+            if version is not None:
+                self._client().delete_object(Bucket=found.bucket, Key=found.key, **version)
+            return version is not None
+
+    def _current(self, found: S3Object) -> dict[str, str] | None:
+        """What to name besides its key to delete the object, as versions may be kept by now; None: it is gone."""
+        try:
+            there = self._client().head_object(Bucket=found.bucket, Key=found.key)
+        except Exception as error:
+            if _code(error) == "404":
+                return None
+            raise
+        if _etag(there) != found.etag:
+            raise ObjectError("changed")
+        return {"VersionId": there["VersionId"]} if "VersionId" in there else {}
+
     def _next(self, body: Any, until: float) -> bytes:
         with self._asking(until):
             return next(_pieces(body, CHUNK, until), b"")

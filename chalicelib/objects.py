@@ -77,3 +77,6 @@ class Objects(Protocol):
 
     def write(self, bucket: str, key: str, data: bytes, media_type: str, until: float) -> S3Object:
         """Put ``data`` there. The key is made of its content, so what lies there already is left alone."""
+
+    def delete(self, found: S3Object, until: float) -> bool:
+        """Remove the object in that state; whether it was there. ``changed``: something else lies there by now."""

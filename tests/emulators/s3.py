@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 from moto.moto_api._internal import moto_api_backend
+from moto.s3.models import s3_backends
 
 from chalicelib.buckets import Buckets
-from tests.emulators.aws import SAID, Aws
+from tests.emulators.aws import ACCOUNT, SAID, Aws
 from tests.emulators.server import Reply, Request
 
 CODES = {301: "PermanentRedirect", 400: "ExpiredToken", 403: "AccessDenied", 503: "SlowDown"}
@@ -47,7 +48,14 @@ class S3(Aws):
     def _others(self, request: Request) -> Reply:
         status, body, headers = super()._others(request)
         request.note(range=request.headers.get("Range"), sent=len(body))
+        if request.method == "HEAD" and status == 200 and _keeps_versions(request.path.split("/")[1]):
+            headers.setdefault("X-Amz-Version-Id", "null")  # of what was written before; moto does not say it
         return status, body, headers
+
+
+def _keeps_versions(bucket: str) -> bool:
+    found = s3_backends[ACCOUNT]["aws"].buckets.get(bucket)
+    return found is not None and found.is_versioned
 
 
 @contextmanager
