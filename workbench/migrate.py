@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from chalicelib.errors import ArtemisError
 from chalicelib.store.schema import REVISION, check, version_of
+from chalicelib.store.tables import schema_version
 from workbench.retention.locks import change
 from workbench.retention.partitions import ensure_partitions
 
@@ -54,7 +55,7 @@ def _bring(connection: Connection, to: str) -> tuple[str | None, str | None]:
     if before is None and (tables := inspect(connection).get_table_names()):
         raise NotOurs(_not_ours(tables))
     if before and before not in _known(config):
-        if version_of(connection) is None:
+        if not inspect(connection).has_table(schema_version.name):
             raise NotOurs(_not_ours(inspect(connection).get_table_names()))
         check(connection)
         return before, before
