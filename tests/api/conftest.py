@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import keyed_project
-import psycopg
 import pytest
 from api_client import Contract, InProcess, MakeApi, OverSocket
 from api_notebooks import NOTEBOOKS, make_project
 from api_server import ROOT, Server, copy_runtime, serving
-from databases import TEMPLATE, at
 
 from chalicelib import bootstrap
 from chalicelib.http.openapi import document
@@ -77,21 +75,10 @@ def paid_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return make_project(tmp_path_factory.mktemp("paid"), STAGES_OF_PAID, keyed_project.NOTEBOOKS)
 
 
-@pytest.fixture(scope="session")
-def paid_postgres(postgres_template: str) -> str:
-    """The URL of a database that is emptied for each test, which is faster than making one."""
-    with psycopg.connect(postgres_template, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE paid TEMPLATE {TEMPLATE}")
-    return at(postgres_template, "paid")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def shop(request: pytest.FixtureRequest, paid_project: Project, tmp_path: Path) -> Iterator[keyed_project.Shop]:
+@pytest.fixture
+def shop(paid_project: Project, emptied_url: str, tmp_path: Path) -> Iterator[keyed_project.Shop]:
     """A service of them, on an empty database of each kind."""
-    sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path}/decisions.db" if sqlite else request.getfixturevalue("paid_postgres")
-    made = keyed_project.make_shop(Manifest.read(paid_project.generated), url, tmp_path / "calls")
-    made.start_over()
+    made = keyed_project.make_shop(Manifest.read(paid_project.generated), emptied_url, tmp_path / "calls")
     yield made
     made.store.close()
 

@@ -38,9 +38,9 @@ def check_replayed(first: Reply, again: Reply) -> None:
 
 
 @pytest.fixture
-def each(make_api: MakeApi, database_url: str) -> InProcess:
+def each(make_api: MakeApi, emptied_url: str) -> InProcess:
     """The small use cases on each kind of database."""
-    return make_api(url=database_url)
+    return make_api(url=emptied_url)
 
 
 def change_claims(api: InProcess, changes: str, **values: Any) -> None:

@@ -12,8 +12,8 @@ from chalicelib.store import Store
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    made = Store(database_url)
+def store(emptied_url: str) -> Iterator[Store]:
+    made = Store(emptied_url)
     yield made
     made.close()
 
