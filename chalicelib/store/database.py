@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from chalicelib.errors import SettingsError, Unavailable
 from chalicelib.store.forks import forget_after_fork
 from chalicelib.store.schema import prepare
-from chalicelib.store.statements import Insert, Statement
+from chalicelib.store.statements import Batch, Insert
 
 BUSY_TIMEOUT_MS = 5_000
 PRAGMAS = (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=NORMAL", "foreign_keys=ON")
@@ -38,7 +38,7 @@ class Database:
         self.dialect = self.engine.dialect
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._errors = (SQLAlchemyError, self.dialect.loaded_dbapi.Error)
-        self._prepared, self._lock = False, Lock()
+        self._prepared, self._failed_at, self._lock = False, float("-inf"), Lock()
 
     def insert(self, table: Table, or_ignore: bool = False) -> Insert:
         """An INSERT for ``batch``. ``or_ignore``: a row that is there already stays."""
@@ -70,12 +70,8 @@ class Database:
         with self.available():
             connection = self.engine.raw_connection()
             try:
-                driver: Any = connection.driver_connection
-                with driver.pipeline() if self.dialect.name == "postgresql" else nullcontext():
-                    cursor = connection.cursor()
-                    if self.dialect.name == "sqlite":
-                        cursor.execute("BEGIN IMMEDIATE")
-                    yield Batch(cursor)
+                with self._batching(connection.driver_connection) as batch:
+                    yield batch
                     connection.commit()
             except BaseException:
                 connection.invalidate()  # closes it, which rolls back; whatever broke it cannot come back
@@ -83,14 +79,37 @@ class Database:
             finally:
                 connection.close()
 
+    @contextmanager
+    def _batching(self, driver: Any) -> Iterator[Batch]:
+        """A transaction that has begun."""
+        if self.dialect.name == "postgresql":
+            from chalicelib.store.pipeline import Pipeline
+
+            with driver.pipeline():
+                yield Pipeline(driver)
+        else:
+            cursor = driver.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            yield Batch(cursor)
+
     def prepare(self) -> None:
         """Create an empty SQLite's schema, or check the schema there is; once."""
         if self._prepared:
             return
+        asked_at = monotonic()
         with self._lock, self.available():
             if not self._prepared:
-                prepare(self.engine)
-                self._prepared = True
+                self._prepare(asked_at)
+
+    def _prepare(self, asked_at: float) -> None:
+        if self._failed_at > asked_at:  # who waited while another tried in vain does not wait again
+            raise _unavailable()
+        try:
+            prepare(self.engine)
+        except BaseException:
+            self._failed_at = monotonic()
+            raise
+        self._prepared = True
 
     @contextmanager
     def available(self) -> Iterator[None]:
@@ -98,31 +117,14 @@ class Database:
         try:
             yield
         except self._errors as error:
-            raise Unavailable("the store cannot be reached", code="store-unavailable", retry_after=2) from error
+            raise _unavailable() from error
 
     def close(self) -> None:
         self.engine.dispose()
 
 
-class Batch:
-    """What a transaction consists of."""
-
-    __slots__ = ("cursor",)
-
-    def __init__(self, cursor: Any) -> None:
-        self.cursor = cursor
-
-    def add(self, statement: Insert | Statement, *rows: dict[str, Any]) -> None:
-        """Insert rows, or execute a statement with each row's values."""
-        if len(rows) == 1:
-            self.cursor.execute(statement.sql, statement.parameters(rows[0]))
-        elif rows:
-            self.cursor.executemany(statement.sql, list(map(statement.parameters, rows)))
-
-    def first(self, statement: Statement, values: dict[str, Any]) -> Any:
-        """Execute a statement now, in a round trip of its own: the first row that it returns, or None."""
-        self.cursor.execute(statement.sql, statement.parameters(values))
-        return self.cursor.fetchone()
+def _unavailable() -> Unavailable:
+    return Unavailable("the store cannot be reached", code="store-unavailable", retry_after=2)
 
 
 def open_engine(url: str, patient: bool = False) -> Engine:
