@@ -14,7 +14,6 @@ from workbench.commands.common import CannotRun, find_project, format_option
 from workbench.databases import database_option, open_database, telling
 
 if TYPE_CHECKING:
-    from chalicelib.photo import PhotoPolicy
     from chalicelib.store.database import Database
     from workbench.retention.forgetting import Forgotten
     from workbench.retention.photos import Photos
@@ -54,11 +53,12 @@ def forget(
     Exit code 1: nothing was found, or something is left.
     """
     subject = _subject(subject)
-    policy, stage = _policy(stage)
+    stage = stage or os.environ.get("ARTEMIS_STAGE", "local")
+    buckets = set() if keep_photos else _buckets(stage)
     opened = open_database(database)
     try:
         with telling():
-            photos = _photos(policy, stage, keep_photos, dry_run)
+            photos = _photos(buckets, stage, keep_photos, dry_run)
             done = _work(opened, subject, photos, mentions, yes, dry_run)
     finally:
         opened.close()
@@ -79,27 +79,26 @@ def _subject(given: str) -> str:
     return subject
 
 
-def _policy(stage: str | None) -> tuple[PhotoPolicy, str]:
-    """What the stage says of photos. Raises CannotRun."""
+def _buckets(stage: str) -> set[str]:
+    """The buckets of which the stage says that photos may lie there. Raises CannotRun."""
     from chalicelib import photo_settings
     from chalicelib.errors import SettingsError
     from chalicelib.manifest import Manifest
 
-    stage = stage or os.environ.get("ARTEMIS_STAGE", "local")
     try:
         stages = Manifest.read(find_project().generated).stages
     except SettingsError as error:
         raise CannotRun("; ".join(error.problems)) from None
     if stage not in stages:
-        raise CannotRun(f"there is no stage {stage!r}; known: {', '.join(sorted(stages))}")
-    return photo_settings.policy(stages[stage], None), stage
+        raise CannotRun(f"there is no stage {stage!r}; known: {', '.join(sorted(stages)) or 'none'}")
+    policy = photo_settings.policy(stages[stage], None)
+    return {*policy.buckets, *([policy.upload.bucket] if policy.upload else [])}
 
 
-def _photos(policy: PhotoPolicy, stage: str, keep: bool, is_rehearsal: bool) -> Photos:
+def _photos(buckets: set[str], stage: str, keep: bool, is_rehearsal: bool) -> Photos:
     from chalicelib.buckets import Buckets
     from workbench.retention.photos import Photos
 
-    buckets = {*policy.buckets, *([policy.upload.bucket] if policy.upload else [])}
     return Photos(Buckets() if buckets else None, buckets, stage, keep, is_rehearsal)
 
 
@@ -144,9 +143,7 @@ def _print(done: Forgotten, dry_run: bool, mentions: str) -> None:
     _print_photos(done, would)
     _print_mentions(done, mentions)
     if done.pending:
-        click.echo(
-            f"{done.pending} decisions {'would' if dry_run else ''} stay until their photos can be deleted", err=True
-        )
+        click.echo(f"{done.pending} decisions {would and 'would '}stay until their photos can be deleted", err=True)
     if done.late:
         click.echo(f"{done.late} decisions of this subject were stored meanwhile: run it again", err=True)
     for problem in done.problems:

@@ -94,7 +94,7 @@ def _ask(plan: Purged) -> None:
 def _print(done: Purged, dry_run: bool) -> None:
     verb = "would be deleted" if dry_run else "deleted"
     click.echo(f"before {done.before:%Y-%m-%d %H:%M} UTC:")
-    for table, rows in done.rows.items():
+    for table, rows in ({"decisions": 0} | done.rows).items():
         if rows or table == "decisions":
             click.echo(f"  {table}: {rows} {verb}")
     if done.dropped:
