@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import store_project
 from faults_clouds import CLOUDS, MORE, Cloud, plant
 from faults_project import built as build
 from faults_seen import Deciding, Seen, check_nothing_leaks
@@ -155,3 +156,34 @@ def check_leaks(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[s
         check_nothing_leaks(caplog.text, printed.out, printed.err, *(one.texts() for one in seen))
 
     return check
+
+
+@pytest.fixture(scope="session")
+def store_manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """The use case that pays for two answers."""
+    return store_project.built(tmp_path_factory.mktemp("paid"))
+
+
+@pytest.fixture
+def new_shop(store_manifest: Manifest, tmp_path: Path) -> Iterator[Callable[..., store_project.Shop]]:
+    """``new_shop(url)``: a new service of that use case on this database, as after a restart."""
+    promised = Contract(document(store_manifest, LOCAL_CLIENT))
+    with ExitStack() as running:
+
+        def make(url: str, **stage: Any) -> store_project.Shop:
+            shop = store_project.make_shop(store_manifest, promised, url, tmp_path / "calls", **stage)
+            running.callback(shop.close)
+            return shop
+
+        yield make
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What the process has said so far: its log and what it printed."""
+
+    def read() -> str:
+        printed = capfd.readouterr()
+        return "\n".join([caplog.text, printed.out, printed.err])
+
+    return read
