@@ -23,7 +23,7 @@ DECIDED = {"decisions": 1, "task_results": 4, "idempotency": 1, "claimed_facts":
 KILLER = """
 import os, sys
 from pathlib import Path
-import chalicelib.keyed, psycopg, sqlalchemy.dialects.postgresql.psycopg
+import chalicelib.keyed, psycopg, sqlalchemy.dialects.postgresql.psycopg, sqlalchemy.dialects.sqlite
 from keyed_project import die_at
 for line in sys.stdin:
     generated, url, log, point = line.split()
