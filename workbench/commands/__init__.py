@@ -23,6 +23,7 @@ COMMANDS = {
     "setup-git": "workbench.commands.setup_git:setup_git",
     "run": "workbench.commands.run:run",
     "serve": "workbench.commands.serve:serve",
+    "labels": "workbench.commands.labels:labels",
     "db": "workbench.commands.db:db",
     "costs": "workbench.commands.costs:costs",
     "keys": "workbench.commands.keys:keys",

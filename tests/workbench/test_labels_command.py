@@ -1,0 +1,374 @@
+"""`artemis labels`: importing what people say, and drawing what they should look at."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from statistics import mean
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import insert, select, update
+from uuid6 import uuid7
+
+from chalicelib.store import Store
+from chalicelib.store.tables import decisions, label_samples
+from chalicelib.store.tables import labels as labels_table
+from workbench.commands.labels import labels
+from workbench.label_files import harmless
+from workbench.labelling import TooManyStrata, draw, shares
+
+NOW = datetime.now(UTC)
+HEADER = "decision_id,outcome,who,reason"
+
+
+def decision(**changes: Any) -> dict[str, Any]:
+    made = {"id": str(uuid7()), "use_case": "photo_review", "version": "v", "stage": "local", "client": "c"}
+    said = {"subject": "회원-1", "status": "decided", "outcome": "approve", "request": '{"user_id":"회원-1"}'}
+    rest = {"decision": "{}", "degraded": "[]", "timings": "{}", "duration_ms": 1.0, "created_at": NOW}
+    return {**made, **said, **rest, **changes}
+
+
+class Decided:
+    """A project with one use case, and the database of its decisions."""
+
+    def __init__(self, project: Any, url: str) -> None:
+        self.project, self.url, self.store = project, url, Store(url)
+
+    def add(self, count: int = 1, **changes: Any) -> list[str]:
+        rows = [decision(**changes) for _ in range(count)]
+        with self.store.database.begin() as connection:
+            connection.execute(insert(decisions), rows)
+        return [row["id"] for row in rows]
+
+    def rows(self, table: Any) -> list[dict[str, Any]]:
+        with self.store.database.read() as connection:
+            return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+    def labels(self) -> list[tuple[str, str, str, str | None]]:
+        rows = self.rows(labels_table)
+        return sorted((row["decision_id"], row["outcome"], row["who"], row["reason"]) for row in rows)
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(labels, [*arguments, "--database", self.url])
+
+    def imported(self, text: str | bytes, *options: str) -> Result:
+        return self.run("import", str(self.project.file("labels.csv", text)), *options)
+
+    def sampled(self, *options: str) -> dict[str, Any]:
+        done = self.run("sample", "photo-review", "--format", "json", *options)
+        assert done.exit_code == 0, done.output
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+
+@pytest.fixture
+def decided(project: Any, sound: Any, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Decided]:
+    yield from opened(project, sound, database_url, monkeypatch)
+
+
+@pytest.fixture
+def embedded(project: Any, sound: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Decided]:
+    """The same on SQLite alone."""
+    yield from opened(project, sound, f"sqlite:///{project.root}/x.db", monkeypatch)
+
+
+def opened(project: Any, sound: Any, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Decided]:
+    project.notebook("photo_review", sound())
+    project.build()
+    monkeypatch.chdir(project.root)
+    made = Decided(project, url)
+    made.store.ping()
+    yield made
+    made.store.close()
+
+
+def test_labels_are_imported(decided: Decided) -> None:
+    one, two, three = decided.add(3)
+    done = decided.imported(
+        f"decision_id,decided,outcome,who,reason,note\n"
+        f'{one},approve,review,김민지,"흐리다, 매우",x\n'
+        f"{two},approve,,,,\n"
+        f"\n"
+        f"{two.upper()},approve, approve ,이서준\n"
+        f"{one},approve,approve,이서준,,\n"
+        f"{three},approve,,김민지,,\n"
+    )
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert decided.labels() == sorted(
+        [(one, "review", "김민지", "흐리다, 매우"), (one, "approve", "이서준", None), (two, "approve", "이서준", None)]
+    )
+    assert {row["client"] for row in decided.rows(labels_table)} == {"import"}
+    assert "3 labels imported, 0 were there already, 2 rows have no outcome yet" in done.stdout
+    assert "columns that are ignored: decided, note" in done.stdout
+
+
+def test_a_file_that_is_imported_again_changes_nothing(decided: Decided) -> None:
+    one, two = decided.add(2)
+    lines = [HEADER, f"{one},review,김민지,흐리다", f"{one},review,김민지,흐리다", f"{two},approve,김민지,"]
+    first = json.loads(decided.imported("\n".join(lines), "--format", "json", "--client", "labellers").stdout)
+    assert (first["imported"], first["already_there"]) == (2, 1)
+    before = decided.rows(labels_table)
+    assert {row["client"] for row in before} == {"labellers"}
+    again = json.loads(decided.imported("\n".join(lines), "--format", "json").stdout)
+    assert (again["imported"], again["already_there"], again["problems"]) == (0, 3, [])
+    assert decided.rows(labels_table) == before
+    more = decided.imported("\n".join([*lines, f"{two},approve,이서준,", f"{two},review,김민지,"]))
+    assert "2 labels imported, 3 were there already" in more.stdout
+
+
+def test_every_problem_is_told_with_its_line_and_nothing_is_imported(decided: Decided) -> None:
+    one, gone = decided.add(2)
+    other = decided.add(use_case="old_check", outcome="fine")[0]
+    with decided.store.database.begin() as connection:
+        connection.execute(update(decisions).where(decisions.c.id == gone).values(status="forgotten"))
+    nowhere = str(uuid7())
+    rows = [
+        f"{one},review,김민지,",
+        f'{one},reject,김민지,"zwei\nZeilen"',
+        f"{nowhere},review,김민지,",
+        "17,review,김민지,",
+        f"{gone},review,김민지,",
+        f"{one},review,,",
+        f"{one},review,{'가' * 201},",
+        f"{one},review,김민지,a,b",
+        f"{other},review,김민지,",
+        f"{other},fine,김민지,",
+        f"{one},review,김\0민지,",
+    ]
+    done = decided.imported("\n".join([HEADER, *rows]))
+    assert done.exit_code == 1
+    told = [line.partition("labels.csv:")[2] for line in done.stdout.splitlines() if "labels.csv:" in line]
+    assert [line.split(": ", 1) for line in told] == [
+        ["3", "'reject' is no outcome of photo_review; there are: approve, review"],
+        ["5", f"there is no decision '{nowhere}'"],
+        ["6", "there is no decision '17'"],
+        ["7", f"decision {gone} was forgotten: it cannot be labelled"],
+        ["8", "who: string should have at least 1 character"],
+        ["9", "who: string should have at most 200 characters"],
+        ["10", "5 cells under a header of 4: put a text with commas in double quotes"],
+        ["11", "'review' is no outcome of old_check; there are: fine"],
+        ["13", "who: the text holds a NUL character"],
+    ]
+    assert "nothing was imported" in done.stdout
+    assert decided.labels() == []
+    report = json.loads(decided.imported("\n".join([HEADER, *rows]), "--format", "json").stdout)
+    assert [one["line"] for one in report["problems"]] == [3, 5, 6, 7, 8, 9, 10, 11, 13]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_what_spreadsheets_save_is_read(embedded: Decided, encoding: str, newline: str) -> None:
+    one = embedded.add()[0]
+    text = newline.join([HEADER, f'{one},review,김민지,"첫 줄{newline}둘째 줄"', ",,,", ""])
+    assert embedded.imported(text.encode(encoding)).exit_code == 0
+    assert embedded.labels() == [(one, "review", "김민지", f"첫 줄{newline}둘째 줄")]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (HEADER.replace(",", ";"), "columns are separated by commas"),
+        ("decision_id,outcome,reason\n", "the header lacks who"),
+        ("", "it is empty"),
+        (f"{HEADER},who\n", "the header has who twice"),
+        ("가,나\n".encode("cp949"), "it is not UTF-8: save it as"),
+        (f'{HEADER}\n"a"b,c\n', "it is no CSV"),
+    ],
+)
+def test_what_is_no_file_of_labels_is_refused(embedded: Decided, content: Any, said: str) -> None:
+    done = embedded.imported(content)
+    assert done.exit_code == 2
+    assert said in done.output
+    assert "labels.csv" in done.output
+
+
+def test_what_is_not_there_is_refused(embedded: Decided, project: Any) -> None:
+    done = embedded.run("import", "nowhere.csv")
+    assert (done.exit_code, "nowhere.csv: it cannot be read" in done.output) == (2, True)
+    path = str(project.file("labels.csv", HEADER))
+    for arguments in (["import", path], ["sample", "photo_review"]):
+        done = CliRunner().invoke(labels, [*arguments, "--database", "sqlite:///nothing.db"])
+        assert (done.exit_code, "there is no database" in done.output) == (2, True)
+        assert not (project.root / "nothing.db").exists()
+        done = CliRunner().invoke(labels, [*arguments, "--database", "postgresql://me:s3cret@127.0.0.1:1/x"])
+        assert (done.exit_code, "the store cannot be reached" in done.output) == (2, True)
+        assert "s3cret" not in done.output
+
+
+def test_a_sample_is_drawn_from_every_outcome_and_can_be_filled_in_and_imported(decided: Decided) -> None:
+    decided.add(60, outcome="approve")
+    decided.add(3, outcome="review")
+    decided.add(4, outcome=None)
+    decided.add(2, status="failed", outcome=None)
+    decided.add(2, status="forgotten")
+    decided.add(2, created_at=NOW - timedelta(days=40))  # retried: an old time under a new id
+    decided.add(2, use_case="refund")
+    found = decided.sampled("--size", "11", "--output", "out.csv", "--seed", "7")
+    assert found["strata"] == [
+        {"outcome": "approve", "population": 60, "drawn": 8, "weight": 7.5},
+        {"outcome": "review", "population": 3, "drawn": 3, "weight": 1.0},
+    ]
+    assert (found["seed"], found["file"], found["without_outcome"]) == (7, "out.csv", 4)
+    stored = decided.rows(label_samples)
+    assert Counter((row["stratum"], row["weight"]) for row in stored) == {("approve", 7.5): 8, ("review", 1.0): 3}
+    assert {(row["sample"], row["use_case"]) for row in stored} == {(found["sample"], "photo_review")}
+    path = decided.project.root / "out.csv"
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["decision_id"] for row in rows} == {row["decision_id"] for row in stored}
+    assert rows[0].keys() == {
+        *("decision_id", "decided", "created_at", "request", "labels", "outcome", "who", "reason"),
+    }
+    assert rows[0]["request"] == '{"user_id":"회원-1"}'
+    assert "11 rows have no outcome yet" in decided.run("import", "out.csv").stdout
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows([{**row, "outcome": "review", "who": "김민지"} for row in rows])
+    assert "11 labels imported" in decided.run("import", "out.csv").stdout
+    again = decided.sampled("--size", "11", "--output", "again.csv", "--seed", "7")
+    assert again["sample"] != found["sample"]
+    with (decided.project.root / "again.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [(row["decision_id"], row["labels"]) for row in csv.DictReader(file)] == [
+            (row["decision_id"], "1") for row in rows
+        ]
+
+
+def test_the_table_says_what_was_drawn(embedded: Decided) -> None:
+    embedded.add(5, outcome="approve")
+    embedded.add(1, outcome="review")
+    done = embedded.run("sample", "photo_review", "--size", "3")
+    assert done.exit_code == 0, done.output
+    assert [line.split() for line in done.stdout.splitlines()[:3]] == [
+        ["outcome", "population", "drawn", "weight"],
+        ["approve", "5", "2", "2.50"],
+        ["review", "1", "1", "1.00"],
+    ]
+    assert "--seed" in done.stdout
+    assert (embedded.project.root / "labels-photo_review.csv").exists()
+    again = embedded.run("sample", "photo_review")
+    assert (again.exit_code, "is there already, and may hold labels" in again.output) == (2, True)
+    assert len(embedded.rows(label_samples)) == 3
+
+
+def test_sensitive_values_are_masked_and_no_cell_is_a_formula(embedded: Decided) -> None:
+    embedded.add(request='{"phone":{"$sealed":"gAAAAABl-x_y="},"note":"' + "가" * 900 + '"}', outcome="=1+1")
+    embedded.sampled("--output", "out.csv")
+    text = (embedded.project.root / "out.csv").read_text("utf-8-sig")
+    assert "gAAAAA" not in text
+    assert "[sensitive]" in text
+    assert ",'=1+1," in text
+    assert len(text) < 1000
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+82 10", "-2", "@SUM(A1)", "\tx", "\r=1", "＝1"])
+def test_a_cell_that_would_be_a_formula_is_a_text(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+    assert harmless(f"a{text}") == f"a{text}"
+
+
+def test_what_cannot_be_drawn_is_told(embedded: Decided) -> None:
+    def told(*arguments: str) -> str:
+        done = embedded.run("sample", *arguments)
+        assert done.exit_code == 2, done.output
+        return done.output
+
+    assert "nothing was decided by photo_review since" in told("photo_review")
+    assert "no use case 'photo_revue'; did you mean 'photo_review'?" in told("photo_revue")
+    assert "--since" in told("photo_review", "--since", "yesterday")
+    assert "--size" in told("photo_review", "--size", "0")
+    embedded.add(2, outcome=None)
+    assert "the 2 decisions of photo_review have no outcome" in told("photo_review")
+    embedded.add(2, outcome="approve")
+    embedded.add(2, outcome="review")
+    assert "draw at least one of each" in told("photo_review", "--size", "1")
+    assert "cannot be written" in told("photo_review", "--output", "no/folder/x.csv")
+    embedded.add(1, stage="staging")
+    assert "name one with --stage: local, staging" in told("photo_review")
+    assert embedded.rows(label_samples) == []
+    found = embedded.sampled("--stage", "staging")
+    assert [(one["outcome"], one["population"]) for one in found["strata"]] == [("approve", 1)]
+
+
+def test_small_strata_are_taken_whole_and_the_others_share_the_rest() -> None:
+    assert shares({"a": 1000, "b": 1000, "c": 1000}, 200) == {"a": 66, "b": 67, "c": 67}
+    assert shares({"a": 1000, "b": 10, "c": 1000}, 200) == {"a": 95, "b": 10, "c": 95}
+    assert shares({"a": 3, "b": 2}, 200) == {"a": 3, "b": 2}
+    assert shares({}, 200) == {}
+    generator = random.Random(5)
+    for _ in range(200):
+        counts = {str(name): generator.choice([1, 5, 50, 5000]) for name in range(generator.randint(1, 9))}
+        size = generator.randint(len(counts), 400)
+        found = shares(counts, size)
+        assert sum(found.values()) == min(size, sum(counts.values()))
+        assert all(1 <= found[name] <= count for name, count in counts.items())
+        whole = [share for name, share in found.items() if share < counts[name]]
+        assert not whole or max(found.values()) - min(whole) <= 1  # those that were not taken whole are equally large
+
+
+def population(seed: int, count: int = 2500) -> dict[str, tuple[str, bool]]:
+    """Id -> (outcome, whether it should have been rejected): one approved in fifty, and most rejected ones."""
+    generator = random.Random(seed)
+    made = {}
+    for number in range(count):
+        outcome = generator.choices(["approve", "review", "reject"], [90, 7, 3])[0]
+        made[f"id-{number}"] = outcome, generator.random() < {"approve": 0.02, "review": 0.3, "reject": 0.9}[outcome]
+    return made
+
+
+def test_recall_is_estimated_without_bias_by_the_weights_and_with_a_large_one_without_them() -> None:
+    """Recall: of what should have been rejected, the share that was not approved."""
+    people = population(1)
+    bad = [outcome for outcome, is_bad in people.values() if is_bad]
+    recall = sum(outcome != "approve" for outcome in bad) / len(bad)
+
+    def estimates(seed: int) -> tuple[float, float]:
+        _, drawn = draw(((one, outcome) for one, (outcome, _) in people.items()), 600, seed)
+        found = [(one.stratum, one.weight) for one in drawn if people[one.id][1]]
+        rejected = [weight for stratum, weight in found if stratum != "approve"]
+        return sum(rejected) / sum(weight for _, weight in found), len(rejected) / len(found)
+
+    weighted, plain = map(mean, zip(*map(estimates, range(60)), strict=True))
+    assert 0.7 < recall < 0.8
+    assert abs(weighted - recall) < 0.04  # one draw's standard deviation is 0.07, the mean's 0.01
+    assert plain - recall > 0.15
+
+
+def test_every_decision_of_a_stratum_is_drawn_equally_often() -> None:
+    times: Counter[str] = Counter()
+    for seed in range(2000):
+        times.update(one.id for one in draw([(str(number), "a") for number in range(20)], 5, seed)[1])
+    assert len(times) == 20
+    assert all(400 < count < 600 for count in times.values())  # 500 on average, standard deviation 19
+
+
+def test_a_seed_draws_the_same_in_whichever_order_decisions_come() -> None:
+    members = [(one, outcome) for one, (outcome, _) in population(2).items()]
+    first = draw(members, 50, 3)[1]
+    random.Random(1).shuffle(members)
+    assert draw(members, 50, 3)[1] == first
+    assert draw(members, 50, 4)[1] != first
+    assert [one.stratum for one in first] != sorted(one.stratum for one in first)
+
+
+def test_memory_does_not_grow_with_the_population() -> None:
+    tracemalloc.start()
+    strata, drawn = draw(((f"{number:036d}", "ab"[number % 7 == 0]) for number in range(30_000)), 100, 1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [one.population for one in strata] == [25_714, 4_286]
+    assert len(drawn) == 100
+    assert peak < 300_000
+
+
+def test_texts_are_no_strata() -> None:
+    with pytest.raises(TooManyStrata, match="over 100 outcomes"):
+        draw(((str(number), f"text {number}") for number in range(1000)), 500, 1)
