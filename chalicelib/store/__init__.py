@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, select, text
 
 from chalicelib.store.answers import find_answers
-from chalicelib.store.database import Batch, Database
+from chalicelib.store.database import Database
+from chalicelib.store.statements import Batch
 from chalicelib.store.tables import decisions, model_versions, paid_answers, task_results, use_case_versions
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, literal, sel
 
 from chalicelib.claim import DONE, OPEN, RUNNING, Claim
 from chalicelib.errors import Conflict
-from chalicelib.store.database import Batch, Database
-from chalicelib.store.statements import Statement
+from chalicelib.store.database import Database
+from chalicelib.store.statements import Batch, Statement
 from chalicelib.store.tables import claimed_facts, idempotency
 
 Row = dict[str, Any]

@@ -38,3 +38,24 @@ class Statement:
         """``values`` by parameter's name, as the driver takes them."""
         named = {**self._fixed, **values}
         return named if self._order is None else [named[name] for name in self._order]
+
+
+class Batch:
+    """What a transaction consists of."""
+
+    __slots__ = ("cursor",)
+
+    def __init__(self, cursor: Any) -> None:
+        self.cursor = cursor
+
+    def add(self, statement: Insert | Statement, *rows: dict[str, Any]) -> None:
+        """Insert rows, or execute a statement with each row's values."""
+        if len(rows) == 1:
+            self.cursor.execute(statement.sql, statement.parameters(rows[0]))
+        elif rows:
+            self.cursor.executemany(statement.sql, list(map(statement.parameters, rows)))
+
+    def first(self, statement: Statement, values: dict[str, Any]) -> Any:
+        """Execute a statement now, in a round trip of its own: the first row that it returns, or None."""
+        self.cursor.execute(statement.sql, statement.parameters(values))
+        return self.cursor.fetchone()
