@@ -189,7 +189,7 @@ class Service:
         """A stored decision's row. Raises NotFound, also for what is not the client's; Gone when it was forgotten."""
         row: dict[str, Any] | None = self.store().get(decision_id) if is_uuid(decision_id) else None
         if row is None or not may(client, row["use_case"]):
-            raise NotFound(f"there is no decision {decision_id!r}")
+            raise NotFound(f"there is no decision {decision_id[:100]!r}")
         if row["status"] == FORGOTTEN:
             raise Gone(f"decision {decision_id} was forgotten: what it was about was erased")
         return row
@@ -234,7 +234,7 @@ class Service:
         name = snake(name)
         served = self.manifest.contracts(name)
         if not served or not may(client, name):
-            raise NotFound(f"there is no use case {name!r}")
+            raise NotFound(f"there is no use case {name[:100]!r}")
         if contract is not None and contract not in served:
             now = " and ".join(decisions_path(name, one) for one in served)
             raise NotFound(f"contract {contract} of {name} is not served; what is: {now}")
