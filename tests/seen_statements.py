@@ -27,7 +27,7 @@ class Seen:
 
     @property
     def commits(self) -> list[list[str]]:
-        """Each commit that changed something: the tables that it wrote to, in order."""
+        """Each commit that changed something: the tables that it wrote to, in order, however many rows at once."""
         return [tables for stream in self.streams for tables in _commits(stream)]
 
 
@@ -81,8 +81,8 @@ def _commits(stream: list[str]) -> Iterator[list[str]]:
         word = statement.split()[0]
         if word == "BEGIN":
             within, tables = True, []
-        elif word in WRITES:
-            tables.append(_table(statement))
+        elif word in WRITES and (table := _table(statement)) not in tables[-1:]:
+            tables.append(table)
         if tables and (word == "COMMIT" or not within):
             yield tables
         if word in ("COMMIT", "ROLLBACK") or not within:
