@@ -347,6 +347,19 @@ def test_a_made_up_name_takes_their_place(store: Store, database: Database) -> N
     assert done.mentions.replaced == 3
 
 
+def test_what_others_were_given_of_a_persons_answers_stays_theirs_and_is_said(store: Store, database: Database) -> None:
+    mine, other = whole(store, WHO), whole(store, OTHER)
+    with store.database.begin() as connection:
+        of = task_results.c.decision_id == other, task_results.c.task == "task_0"
+        calls = [{"capability": "moderation", "reused_from": mine}, {"capability": "faces"}]
+        connection.execute(task_results.update().where(*of), {"calls": json.dumps(calls, separators=(",", ":"))})
+    facts = store.results(other)
+    done = forget(database, WHO, photos(), NOW)
+    assert done.mentions is not None
+    assert (done.mentions.given, done.is_complete) == (1, True)
+    assert store.results(other) == facts
+
+
 @pytest.mark.parametrize("subject", ["100%_a", 'say "hi"\\', "a'; DROP TABLE decisions; --", "Ünï/code"])
 def test_ids_are_texts_whatever_is_in_them(store: Store, database: Database, subject: str) -> None:
     whole(store, subject), whole(store, OTHER)
@@ -373,7 +386,7 @@ def test_the_report_is_json(store: Store, database: Database) -> None:
         "photos": {"deleted": 1, "gone": 0, "kept": [], "failed": []},
         "pending": 0,
         "late": 0,
-        "mentions": {"decisions": [], "in_longer_texts": [], "answers": 0, "replaced": 0, "left": 0},
+        "mentions": {"decisions": [], "in_longer_texts": [], "answers": 0, "given": 0, "replaced": 0, "left": 0},
         "problems": [],
         "complete": True,
     }

@@ -173,6 +173,8 @@ def _print_mentions(done: Forgotten, mode: str) -> None:
         if ids and not (mode == "replace" and ids is found.decisions):
             click.echo(f"  {heading}: {', '.join(ids[:SHOWN])}")
             _more(ids)
+    if found.given:
+        click.echo(f"facts of others that were given an answer of the subject's decisions, and keep it: {found.given}")
     if found.answers:
         click.echo(f"  in answers that may be used again: {found.answers}")
 

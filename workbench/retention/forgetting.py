@@ -18,7 +18,7 @@ from chalicelib.objects import S3Object
 from chalicelib.store.database import Database
 from chalicelib.store.tables import decisions, idempotency, labels, paid_answers, task_results
 from workbench.retention.files import write_anew, write_over
-from workbench.retention.mentions import FORGOTTEN, Mentions, find_mentions, replace_mentions
+from workbench.retention.mentions import FORGOTTEN, Mentions, count_given, find_mentions, replace_mentions
 from workbench.retention.photos import Photos, named_by_others, objects_in
 from workbench.retention.purging import NO_ID
 from workbench.retention.rows import count, delete_keyed, in_turn, of, reading, remove
@@ -40,6 +40,7 @@ class Forgotten:
         late: decisions of the person that were stored meanwhile.
         mentions: None: nobody looked for them.
         problems: what could not be done, as sentences.
+        ids: of the decisions that were erased.
     """
 
     photos: Photos
@@ -49,6 +50,7 @@ class Forgotten:
     late: int = 0
     mentions: Mentions | None = None
     problems: list[str] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
 
     @property
     def is_known(self) -> bool:
@@ -114,6 +116,7 @@ def forget(
             break
     if look_around:
         done.mentions = find_mentions(database, subject)
+        done.mentions.given = count_given(database, done.ids) if done.ids else 0
         if replace:
             replace_mentions(database, subject, done.mentions)
     if problem := write_anew(database):
@@ -137,6 +140,7 @@ def _erase_all(database: Database, subject: str, done: Forgotten, now: datetime)
             with in_turn(database) as connection:
                 done.rows += erase(connection, ready, now)
             done.decisions += len(ready)
+            done.ids.update(ready)
 
 
 def erase(connection: Connection, ids: Sequence[str], now: datetime) -> Counter[str]:

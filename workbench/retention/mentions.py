@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from secrets import token_hex
 from typing import Any
@@ -34,12 +34,14 @@ class Mentions:
         decisions: ids of those of others in which a whole text is the person's id.
         in_longer_texts: ids of those in which a longer text contains it.
         answers: stored answers that contain it, which may be given to others.
+        given: facts of others that rest on an answer paid for by a decision that was erased just now; they keep it.
         replaced: in how many of ``decisions``, in their order, the id was replaced.
     """
 
     decisions: list[str] = field(default_factory=list)
     in_longer_texts: list[str] = field(default_factory=list)
     answers: int = 0
+    given: int = 0
     replaced: int = 0
 
     @property
@@ -80,6 +82,13 @@ def find_mentions(database: Database, subject: str) -> Mentions:
     inside |= set(_reasons(database, subject))
     answers = sum(1 for _ in stream(database.engine, _answers(subject)))
     return Mentions(sorted(whole), sorted(inside), answers)
+
+
+def count_given(database: Database, ids: Collection[str]) -> int:
+    """How many facts there are whose answer was paid for by one of these decisions. Reads all facts."""
+    query = select(task_results.c.calls).where(holding(task_results.c.calls, '"reused_from"'))
+    given = ({call.get("reused_from") for call in json.loads(calls)} for (calls,) in stream(database.engine, query))
+    return sum(1 for sources in given if not sources.isdisjoint(ids))
 
 
 def replace_mentions(database: Database, subject: str, found: Mentions) -> None:
