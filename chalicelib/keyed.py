@@ -173,7 +173,8 @@ def _decided(service: Service, asked: Asked, there: Claim, payloads: list[str]) 
     if there.payload not in payloads:
         raise KeyReused("it came with another body or for another contract before; use a new key for a new request")
     if there.is_owned(now):
-        raise Conflict(f"it is being decided; send the request again until {there.owned_until.isoformat()}")
+        until = there.owned_until.isoformat()
+        raise Conflict(f"a request with it is being decided, until {until} at the latest; send the same request again")
     if there.is_free(now):
         return None
     return _stored(service, asked, there)

@@ -12,12 +12,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, literal, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
 from chalicelib.claim import DONE, OPEN, RUNNING, Claim
 from chalicelib.errors import Conflict
 from chalicelib.store.database import Database
-from chalicelib.store.statements import Batch, Statement
+from chalicelib.store.statements import Batch, Insert, Statement
 from chalicelib.store.tables import claimed_facts, idempotency
 
 Row = dict[str, Any]
@@ -34,6 +34,7 @@ class Claims:
         self.database = database
         self._insert = database.insert(idempotency, or_ignore=True)
         self._insert_fact = database.insert(claimed_facts, or_ignore=True)
+        self._keep = Statement(_KEEP, database.dialect)
         self._end = Statement(_END, database.dialect)
         self._delete_facts = Statement(_DELETE_FACTS, database.dialect)
         self._record_fact = Statement(_RECORD_FACT, database.dialect)
@@ -52,19 +53,13 @@ class Claims:
         """
         for _ in range(TRIES):
             with self.database.read() as connection:
-                if self._insert_or_ignore(connection, wanted):
+                if _execute(connection, self._insert, asdict(wanted)):
                     return wanted
             with self.database.begin() as connection:
                 there = _find(connection, wanted.client, wanted.use_case, wanted.key, locked=True)
                 if there is not None:
                     return _replace(connection, there, wanted, payloads, at)
         raise Conflict("the claim of this key comes and goes")
-
-    def _insert_or_ignore(self, connection: Connection, wanted: Claim) -> bool:
-        parameters = self._insert.parameters(asdict(wanted))
-        if not isinstance(parameters, dict):
-            parameters = tuple(parameters)
-        return connection.exec_driver_sql(self._insert.sql, parameters).rowcount == 1
 
     def facts(self, claim: Claim) -> list[Row]:
         """What earlier attempts found: rows of ``claimed_facts``."""
@@ -74,10 +69,8 @@ class Claims:
 
     def keep(self, claim: Claim, fact: Row) -> None:
         """Store a fact at once, if its finder still owns the claim."""
-        values = [literal(fact[column.name], column.type) for column in claimed_facts.columns]
-        owned = select(*values).where(select(idempotency).where(_owned_by(claim)).exists())
         with self.database.read() as connection:
-            connection.execute(insert(claimed_facts).from_select(list(claimed_facts.columns), owned))
+            _execute(connection, self._keep, fact | {"owner": claim.decision_id})
 
     @contextmanager
     def ending(self, claim: Claim, failed: bool, unkept: Sequence[Row], found: Sequence[Row]) -> Iterator[Batch]:
@@ -103,7 +96,7 @@ class Claims:
     def release(self, claim: Claim) -> None:
         """Let the next attempt begin at once; nothing when the claim has another owner, or is done."""
         with self.database.read() as connection:
-            connection.execute(update(idempotency).where(_owned_by(claim)).values(state=OPEN))
+            connection.execute(update(idempotency).where(_owned_by(claim.claim, claim.decision_id)).values(state=OPEN))
 
     def drop(self, claim: Claim) -> None:
         """Forget a claim, with the facts that were found for it."""
@@ -112,13 +105,20 @@ class Claims:
             connection.execute(delete(idempotency).where(*named))
 
 
+def _owned_by(claim: Any, owner: Any) -> Any:
+    table = idempotency.c
+    return and_(table.claim == claim, table.decision_id == owner, table.state == RUNNING)
+
+
+_KEEP = insert(claimed_facts).from_select(
+    list(claimed_facts.columns),
+    select(*(bindparam(column.name, type_=column.type) for column in claimed_facts.columns)).where(
+        select(idempotency).where(_owned_by(bindparam("claim"), bindparam("owner"))).exists()
+    ),
+)
 _END = (
     update(idempotency)
-    .where(
-        idempotency.c.claim == bindparam("of_claim"),
-        idempotency.c.decision_id == bindparam("owner"),
-        idempotency.c.state == RUNNING,
-    )
+    .where(_owned_by(bindparam("of_claim"), bindparam("owner")))
     .values(state=bindparam("then"))
     .returning(idempotency.c.state)
 )
@@ -156,6 +156,8 @@ def _replace(connection: Connection, there: Claim, wanted: Claim, payloads: Sequ
     return taken
 
 
-def _owned_by(claim: Claim) -> Any:
-    table = idempotency.c
-    return and_(table.claim == claim.claim, table.decision_id == claim.decision_id, table.state == RUNNING)
+def _execute(connection: Connection, statement: Insert | Statement, row: Row) -> int:
+    """How many rows a statement changed, which the driver takes as it is: compiling it again takes longer."""
+    parameters = statement.parameters(row)
+    by_position = tuple(parameters) if isinstance(parameters, list) else parameters
+    return connection.exec_driver_sql(statement.sql, by_position).rowcount

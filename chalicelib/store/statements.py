@@ -28,7 +28,7 @@ class Insert:
 
 
 class Statement:
-    """An UPDATE or DELETE with named parameters, which are texts: they need no conversion."""
+    """A statement with named parameters that need no conversion, such as texts."""
 
     def __init__(self, statement: UpdateBase, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
