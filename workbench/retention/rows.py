@@ -22,7 +22,7 @@ from chalicelib.store.tables import (
     task_results,
 )
 
-BATCH = 500  # decisions in one transaction: some hundredths of a second
+BATCH = 200  # decisions in one transaction: about a tenth of a second
 OF_A_DECISION = (label_samples, labels, paid_answers, task_results)
 LONGEST_PAUSE = 1.0  # seconds
 
