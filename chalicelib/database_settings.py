@@ -31,7 +31,7 @@ def resolve(environment: Mapping[str, str], stage: str | None, problems: list[st
     Args:
         stage: None for the local one: there it has a default, and PostgreSQL need not be asked over TLS.
     """
-    given = environment.get("ARTEMIS_DATABASE_URL")
+    given = environment.get("ARTEMIS_DATABASE_URL") or None
     auth = environment.get("ARTEMIS_DATABASE_AUTH", "")
     if given is None and stage is not None:
         problems.append(f"ARTEMIS_DATABASE_URL is not set; stage {stage} needs one (a SQLAlchemy URL)")
