@@ -94,9 +94,13 @@ class Claims:
             batch.add(self._record_fact, *(names | {"of": row["task"], "under": row["fact_key"]} for row in found))
 
     def release(self, claim: Claim) -> None:
-        """Let the next attempt begin at once; nothing when the claim has another owner, or is done."""
+        """Let the next attempt begin at once; nothing when the claim has another owner, or is done.
+
+        Its owner is all that is looked at: who lost its connection while it took over knows no more.
+        """
         with self.database.read() as connection:
-            connection.execute(update(idempotency).where(_owned_by(claim.claim, claim.decision_id)).values(state=OPEN))
+            mine = idempotency.c.decision_id == claim.decision_id, idempotency.c.state == RUNNING
+            connection.execute(update(idempotency).where(*mine).values(state=OPEN))
 
     def drop(self, claim: Claim) -> None:
         """Forget a claim, with the facts that were found for it."""

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy import text
 from chalicelib.errors import KeyReused
 from chalicelib.keyed import decide_keyed
 from chalicelib.service import LOCAL_CLIENT, Asked
+from chalicelib.vault import new_key
 from tests.emulators.s3 import started
 
 PATH = "/v1/use-cases/refund-check/decisions"
@@ -190,6 +192,21 @@ def test_the_stored_reply_is_that_of_the_version_that_decided(make_api: MakeApi,
     decided = ask(stricter, key="k-2").json
     assert (first.json["decision"]["outcome"], decided["decision"]["outcome"]) == ("pay", "review")
     assert decided["version"] != first.json["version"]
+
+
+def test_the_body_is_known_again_after_the_encryption_key_was_changed(
+    make_api: MakeApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no local key lies
+    old, new = new_key(), new_key()
+    before, during = (make_api({"ARTEMIS_ENCRYPTION_KEYS": keys}) for keys in (old, f"{new},{old}"))
+    plain, first = ask(make_api(), key="k-0"), ask(before)
+    check_replayed(first, ask(during))
+    check_replayed(plain, ask(during, key="k-0"))
+    with sqlite3.connect(before.database) as connection:
+        unkeyed, keyed = (row[0] for row in connection.execute("SELECT payload FROM idempotency ORDER BY key"))
+    connection.close()
+    assert unkeyed != keyed  # of the same body: nobody who reads the table can try out bodies
 
 
 def test_a_key_is_its_clients_and_its_use_cases_own(make_api: MakeApi) -> None:

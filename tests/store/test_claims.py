@@ -99,6 +99,16 @@ def test_a_released_claim_goes_to_who_asks_at_once(claims: Claims) -> None:
     assert take(claims, second).decision_id == second.decision_id
 
 
+def test_who_does_not_know_that_it_took_over_can_release_the_claim(claims: Claims) -> None:
+    first = take(claims, wanted())
+    second = wanted(AT + SECONDS)  # under a claim's id that never came to be
+    take(claims, second, AT + SECONDS)
+    claims.release(second)
+    assert find(claims, first) == replace(
+        first, state=OPEN, decision_id=second.decision_id, owned_until=second.owned_until
+    )
+
+
 def test_only_its_owner_releases_a_claim(claims: Claims) -> None:
     first = take(claims, wanted())
     second = take(claims, wanted(AT + SECONDS), AT + SECONDS)
