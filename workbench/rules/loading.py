@@ -135,6 +135,31 @@ elsewhere(
             note: str = Field("", exclude=True)
     """,
 )
+elsewhere(
+    "sensitive",
+    """Neither the `Subject`, nor `outcome`, nor a `Photo`, nor the keys of a dict are `Sensitive`.
+
+    Decisions are looked up by the first two, which takes plain text. Of a photo only its digest is stored, and where
+    it lies, which is needed to erase it. Instead of the keys mark the dict: `Sensitive[dict[str, int]]`.
+
+    Bad:
+        from chalicelib.usecase import Sensitive
+
+
+        class Request(BaseModel):
+            user_id: Sensitive[Subject]
+            photo: Photo
+
+    Good:
+        from chalicelib.usecase import Sensitive
+
+
+        class Request(BaseModel):
+            user_id: Subject
+            photo: Photo
+            phone: Sensitive[str] = ""
+    """,
+)
 elsewhere("notebook", "A file `*.ipynb` in `usecases/` is a notebook of nbformat 4 in Python, in UTF-8, with cells.")
 elsewhere(
     "module-name",
