@@ -9,7 +9,7 @@ from datetime import datetime
 from time import perf_counter, sleep
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, or_, select, text
+from sqlalchemy import Connection, Table, delete, func, select, text
 
 from chalicelib.store.database import Database
 from chalicelib.store.tables import (
@@ -66,9 +66,11 @@ def delete_decisions(connection: Connection, ids: Sequence[str]) -> Counter[str]
 
 def delete_keyed(connection: Connection, ids: Sequence[str]) -> Counter[str]:
     """Delete the keyed requests that ended as these decisions, or that found facts for them."""
-    attempts = select(claimed_facts.c.claim).where(claimed_facts.c.attempt.in_(ids))
-    named = or_(idempotency.c.decision_id.in_(ids), idempotency.c.claim.in_(attempts))
-    claims = list(connection.scalars(select(idempotency.c.claim).where(named)))
+    ended = select(idempotency.c.claim).where(idempotency.c.decision_id.in_(ids))
+    found_for = select(claimed_facts.c.claim).where(
+        claimed_facts.c.attempt.in_(ids)
+    )  # few rows: of a day, and undecided
+    claims = sorted({*connection.scalars(ended), *connection.scalars(found_for)})
     return delete_claims(connection, claims) if claims else Counter()
 
 
