@@ -105,7 +105,7 @@ def test_labels_are_imported(decided: Decided) -> None:
         [(one, "review", "김민지", "흐리다, 매우"), (one, "approve", "이서준", None), (two, "approve", "이서준", None)]
     )
     assert {row["client"] for row in decided.rows(labels_table)} == {"import"}
-    assert "3 labels imported, 0 were there already, 2 rows have no outcome yet" in done.stdout
+    assert "3 labels imported, 0 were there already, rows without an outcome yet: 2" in done.stdout
     assert "columns that are ignored: decided, note" in done.stdout
 
 
@@ -228,7 +228,7 @@ def test_a_sample_is_drawn_from_every_outcome_and_can_be_filled_in_and_imported(
         *("decision_id", "decided", "created_at", "request", "labels", "outcome", "who", "reason"),
     }
     assert rows[0]["request"] == '{"user_id":"회원-1"}'
-    assert "11 rows have no outcome yet" in decided.run("import", "out.csv").stdout
+    assert "rows without an outcome yet: 11" in decided.run("import", "out.csv").stdout
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

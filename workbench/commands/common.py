@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +19,16 @@ def format_option(*choices: str) -> Callable[[Command], Command]:
     """The option ``--format``, given to the command as ``form``: the first choice is the default."""
     kind = click.Choice(choices)
     return click.option("--format", "form", type=kind, default=choices[0], show_default=True, help="How to report.")
+
+
+def start_of(since: str) -> datetime:
+    """The time that ``--since`` means. Raises click.BadParameter."""
+    from workbench.costs import since_of
+
+    try:
+        return since_of(since, datetime.now(UTC))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from None
 
 
 class CannotRun(click.ClickException):

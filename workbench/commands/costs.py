@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from workbench.commands.common import CannotRun, find_project, format_option
+from workbench.commands.common import CannotRun, find_project, format_option, start_of
 from workbench.databases import database_option, open_readable, telling
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def costs(since: str, name: str | None, stage: str | None, database: str | None,
     database is only read.
     """
     project = find_project()
-    start = _start(since)
+    start = start_of(since)
     prices = _prices(project)
     found = _sum(project, database, start, name and name.replace("-", "_"), stage, prices or {})
     if form == "json":
@@ -44,15 +44,6 @@ def costs(since: str, name: str | None, stage: str | None, database: str | None,
     else:
         of = [f"{what} {value}" for what, value in (("use case", name), ("stage", stage)) if value]
         _print(found, ", ".join(of), prices is not None)
-
-
-def _start(since: str) -> datetime:
-    from workbench.costs import since_of
-
-    try:
-        return since_of(since, datetime.now(UTC))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--since") from None
 
 
 def _prices(project: Project) -> Prices | None:

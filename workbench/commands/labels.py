@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.commands.common import CannotRun, find_project, format_option
+from workbench.commands.common import CannotRun, find_project, format_option, start_of
 from workbench.databases import database_option, open_database, telling
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def sample(
     """
     from uuid6 import uuid7
 
-    project, start, now = find_project(), _start(since), datetime.now(UTC)
+    project, start, now = find_project(), start_of(since), datetime.now(UTC)
     name = _name(_manifest(project), use_case)
     seed = secrets.randbelow(2**31) if seed is None else seed
     path = output or Path(f"labels-{name}.csv")
@@ -154,16 +154,7 @@ def _tell_import(file: Path, found: Read, faults: list[Fault], new: int, form: s
     if faults:
         click.echo(f"nothing was imported: mend what is listed (problems: {len(faults)}) and import it again")
         return
-    click.echo(f"{new} labels imported, {known} were there already, {found.empty} rows have no outcome yet")
-
-
-def _start(since: str) -> datetime:
-    from workbench.costs import since_of
-
-    try:
-        return since_of(since, datetime.now(UTC))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--since") from None
+    click.echo(f"{new} labels imported, {known} were there already, rows without an outcome yet: {found.empty}")
 
 
 def _name(manifest: Manifest, use_case: str) -> str:
