@@ -24,6 +24,8 @@ from chalicelib.service import LOCAL_CLIENT
 from chalicelib.settings import load
 from chalicelib.vault import new_key
 from workbench.project import Project
+from workbench.testing.cases import BadCase
+from workbench.testing.promote import promote
 
 CARE = [
     ("markdown", "# Care call\n\nWho calls this person back?"),
@@ -317,3 +319,10 @@ def test_the_contract_says_which_fields_are_sensitive_and_is_else_as_it_was(api:
     fields = api.contract.document["components"]["schemas"]["CareCallRequest"]["properties"]
     assert fields["phone"] == {"title": "Phone", "type": "string", "x-sensitive": True}
     assert fields["aliases"]["items"] == {"type": "string", "x-sensitive": True}
+
+
+def test_a_decision_with_sensitive_values_becomes_no_case_in_the_project(api: InProcess, care: Project) -> None:
+    made = decide(api)["id"]
+    with pytest.raises(BadCase, match="write a case with made-up ones"):
+        promote(care, f"sqlite:///{api.database}", made, "", {})
+    assert not list(care.root.rglob("*.jsonl"))

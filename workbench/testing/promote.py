@@ -12,11 +12,13 @@ from pydantic import ValidationError
 from chalicelib.errors import ArtemisError
 from chalicelib.facts import NotRecordable
 from chalicelib.manifest import Manifest
+from chalicelib.sensitive import SEALED
 from chalicelib.usecase import UseCase
 from workbench.project import Project
 from workbench.testing import load
 from workbench.testing.cases import BadCase, Case, append
 
+HIDDEN = "the decision has sensitive values, which no file of the project may hold: write a case with made-up ones"
 UNKNOWN = "there is no decision {} in this database: is --database-url (ARTEMIS_DATABASE_URL) the one it was stored in?"
 
 
@@ -27,6 +29,8 @@ def promote(project: Project, url: str, decision_id: str, note: str, expect: dic
     """
     row, results = _stored(project, url, decision_id)
     name = row["use_case"]
+    if any(SEALED in (text or "") for text in (row["request"], row["decision"], *(one["output"] for one in results))):
+        raise BadCase(HIDDEN)
     if not (project.notebooks / f"{name}.ipynb").is_file():
         raise BadCase(f"the decision is of the use case {name!r}, which has no notebook here")
     if not results and row["status"] != "decided":
@@ -134,5 +138,5 @@ def _validated(usecase: UseCase, decision: dict[str, Any] | None, expect: dict[s
 
 
 def _only_missing(error: NotRecordable) -> bool:
-    cause = error.__cause__
+    cause = error.__cause__ or error.__context__
     return isinstance(cause, ValidationError) and all(detail["type"] == "missing" for detail in cause.errors())
