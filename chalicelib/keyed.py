@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -200,12 +200,8 @@ def _payloads(service: Service, asked: Asked) -> list[str]:
     if asked.usecase.sensitive:
         service.vault.check()  # on the local stage there may be no key before
     content = f"{asked.contract}\0".encode() + _content(service, asked)
-    keyed = [hmac.new(secret, content, hashlib.sha256).hexdigest() for secret in _secrets(service)]
+    keyed = [hmac.new(secret, content, hashlib.sha256).hexdigest() for secret in service.vault.secrets]
     return [*keyed, hashlib.sha256(content).hexdigest()]
-
-
-def _secrets(service: Service) -> Iterable[bytes]:
-    return service.vault.secrets
 
 
 def _content(service: Service, asked: Asked) -> bytes:
