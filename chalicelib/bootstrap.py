@@ -110,7 +110,8 @@ def photos(policy: PhotoPolicy) -> PhotoPolicy:
 
 
 @lru_cache(maxsize=4)
-def _vault(keys: tuple[str, ...], stage: str) -> Vault:
+def vault_of(keys: tuple[str, ...], stage: str) -> Vault:
+    """What seals and opens sensitive fields; on the local stage without keys it makes its own."""
     return Vault(keys, LOCAL_KEY if stage == LOCAL else None)
 
 
@@ -118,7 +119,7 @@ def build(settings: Settings, manifest: Manifest) -> Service:
     """A service for these settings."""
     settings = replace(settings, photos=photos(settings.photos))
     url = settings.database_url
-    vault = _vault(settings.encryption_keys, settings.stage)
+    vault = vault_of(settings.encryption_keys, settings.stage)
     identity = router(settings.routing, url, vault=vault).identity
     deciding = engine(settings.routing, url, stage=settings.stage, use_cases=frozenset(manifest.names), vault=vault)
     return Service(settings, manifest, deciding, partial(_store, url), identity, vault)

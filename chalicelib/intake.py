@@ -60,11 +60,21 @@ def seal(request: BaseModel, text: str = "") -> Intake:
     record = request.model_dump_json(round_trip=True, warnings=False)
     if suspicious(record):
         _look_closer(request, text, record)
-    sealed = unseal(type(request), record)
-    if sealed.model_dump_json(round_trip=True, warnings=False) != record:
+    return Intake(request, _read_back(type(request), record), record)
+
+
+def _read_back(model: type[BaseModel], record: str) -> BaseModel:
+    """The request as its record has it. Raises ContractError when that is another one, or none."""
+    try:
+        found = unseal(model, record)
+    except ValidationError as error:
+        fault = "reading the record of a request refuses it: a validator does not take what it made"
+        cause = None if holds_sensitive(model.__pydantic_core_schema__) else error  # it quotes what it was given
+        raise ContractError(model.__name__, [Fault("request-record", fault)]) from cause
+    if found.model_dump_json(round_trip=True, warnings=False) != record:
         fault = "reading the record of a request gives another request: a validator changes what it is given twice"
-        raise ContractError(type(request).__name__, [Fault("request-record", fault)])
-    return Intake(request, sealed, record)
+        raise ContractError(model.__name__, [Fault("request-record", fault)])
+    return found
 
 
 def _look_closer(request: BaseModel, text: str, record: str) -> None:

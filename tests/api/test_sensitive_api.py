@@ -291,7 +291,7 @@ def test_the_local_stage_makes_a_key_that_only_its_owner_reads(
     file = tmp_path / ".artemis" / "encryption.key"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert os.listdir(file.parent) == ["encryption.key"]
-    bootstrap._vault.cache_clear()  # another process
+    bootstrap.vault_of.cache_clear()  # another process
     assert make_care(None).get(f"/v1/decisions/{made}").json["decision"] == DECISION
 
 

@@ -7,6 +7,7 @@ import itertools
 import json
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -375,6 +376,21 @@ def test_a_refused_result_does_not_quote_what_is_sensitive() -> None:
         codec.decode('{"phone":"02-555-0173"}')
     assert "02-555" not in str(refused.value) and "it is refused (at phone)" in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+def test_a_validator_that_does_not_take_what_it_made_is_told_without_what_it_was() -> None:
+    usecase = executed(
+        "from pydantic import field_validator\n"
+        "class Request(BaseModel):\n    user_id: Subject\n    phone: Sensitive[str]\n"
+        "    @field_validator('phone')\n    @classmethod\n    def check(cls, value):\n"
+        "        if '-' not in value:\n            raise ValueError(f'{value} has no dash')\n"
+        "        return value.replace('-', '')\n"
+        "class Decision(BaseModel):\n    outcome: str\n"
+        "def decide(user_id) -> Decision:\n    return Decision(outcome='a')\n"
+    )
+    with pytest.raises(ContractError, match="does not take what it made") as refused:
+        intake.read(usecase.request_model, '{"user_id":"u","phone":"010-9274-1185"}', PhotoPolicy())
+    assert "01092741185" not in "".join(traceback.format_exception(refused.value))
 
 
 # Masking by value.
