@@ -8,6 +8,7 @@ import random
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from statistics import mean
 from typing import Any
@@ -17,6 +18,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import insert, select, update
 from uuid6 import uuid7
 
+from chalicelib.labels import LabelRequest, label_row
 from chalicelib.store import Store
 from chalicelib.store.tables import decisions, label_samples
 from chalicelib.store.tables import labels as labels_table
@@ -121,6 +123,27 @@ def test_a_file_that_is_imported_again_changes_nothing(decided: Decided) -> None
     assert decided.rows(labels_table) == before
     more = decided.imported("\n".join([*lines, f"{two},approve,이서준,", f"{two},review,김민지,"]))
     assert "2 labels imported, 3 were there already" in more.stdout
+
+
+def test_imports_at_the_same_time_add_each_label_once(decided: Decided) -> None:
+    ids = decided.add(30)
+
+    def add(_: int) -> Any:
+        said = [LabelRequest(outcome="review", who=f"사람-{number}") for number in range(3)]
+        return decided.store.labels.add_new([label_row(one, label, "import") for one in ids for label in said])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(add, range(4))) == [0, 0, 0, 90]
+    assert len(decided.labels()) == 90
+
+
+def test_a_decision_forgotten_while_its_label_is_checked_stops_the_import(decided: Decided) -> None:
+    kept, gone = decided.add(2)
+    with decided.store.database.begin() as connection:
+        connection.execute(update(decisions).where(decisions.c.id == gone).values(status="forgotten"))
+    label = LabelRequest(outcome="review", who="김민지")
+    assert decided.store.labels.add_new([label_row(one, label, "import") for one in (kept, gone)]) == [gone]
+    assert decided.labels() == []
 
 
 def test_every_problem_is_told_with_its_line_and_nothing_is_imported(decided: Decided) -> None:
