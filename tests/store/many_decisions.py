@@ -10,6 +10,7 @@ DAYS = 90  # over which decisions are spread, from half a month ago: over Postgr
 BEGIN = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=15)
 USE_CASES = ("refund_check", "photo_review", "rare_check")  # 90 %, 10 %, and one in a thousand
 OUTCOMES = ("approve", "review", "reject")
+CHUNK = 20_000  # rows in one statement: none may take longer than a few seconds
 SUBJECTS = 997  # beside one with a fifth of all decisions
 
 # n: the number of a row; ms: its time. `n % 7919` is spread over the subjects, so that none stands in a row.
@@ -26,12 +27,12 @@ SELECT {id},
 FROM numbers
 """
 SQLITE = {
-    "numbers": "WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {last})",
+    "numbers": "WITH RECURSIVE numbers(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last})",
     "id": "printf('%08x-%04x-7000-8000-%012x', ({ms}) >> 16, ({ms}) & 65535, n)",
     "at": "strftime('%Y-%m-%d %H:%M:%f000', {seconds} + n * {step}, 'unixepoch')",
 }
 POSTGRES = {
-    "numbers": "WITH numbers AS (SELECT generate_series(0, {last}) AS n)",
+    "numbers": "WITH numbers AS (SELECT generate_series({first}, {last}) AS n)",
     "id": "(lpad(to_hex({ms}), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid",
     "at": "to_timestamp({seconds} + n * {step})",
 }
@@ -48,14 +49,14 @@ def fill(database: Database, count: int) -> timedelta:
     is_sqlite = database.dialect.name == "sqlite"
     ms = f"({seconds} + n * {step}) * 1000" if is_sqlite else f"({seconds} + n::bigint * {step}) * 1000"
     form = SQLITE if is_sqlite else POSTGRES
-    parts = {name: text.format(last=count - 1, ms=ms, seconds=seconds, step=step) for name, text in form.items()}
-    sql = ROWS.format(subjects=SUBJECTS, **parts)
-    with database.begin() as connection:
-        if is_sqlite:
-            connection.exec_driver_sql(sql)
-        else:
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            connection.exec_driver_sql(sql.replace("%", "%%"))
+    for first in range(0, count, CHUNK):
+        span = {"first": first, "last": min(first + CHUNK, count) - 1}
+        parts = {name: text.format(**span, ms=ms, seconds=seconds, step=step) for name, text in form.items()}
+        sql = ROWS.format(subjects=SUBJECTS, **parts)
+        with database.begin() as connection:
+            connection.exec_driver_sql(sql if is_sqlite else sql.replace("%", "%%"))
+    if not is_sqlite:
+        with database.begin() as connection:
             connection.exec_driver_sql("ANALYZE decisions")
     return timedelta(seconds=step)
 
