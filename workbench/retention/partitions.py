@@ -22,7 +22,7 @@ from workbench.retention.locks import change
 PARTITIONED = {"decisions": "id", "task_results": "decision_id", "paid_answers": "decision_id"}  # table -> its key
 REFERRING = ("labels", "label_samples")  # to decisions, and not partitioned
 MONTHS_AHEAD = 3
-MOST_MOVED = 20_000  # decisions that leave the default partition while writers wait: about a second
+MOST_MOVED = 2_000  # decisions that leave the default partition while writers wait: under a second
 MANY = 10_000  # rows that are not read while writers wait
 LOCK = text(
     "LOCK TABLE "
