@@ -118,8 +118,9 @@ class KeyedAttempt:
 
     def save(self, record: Any) -> None:
         failed = record.decision["status"] == "failed"
-        unkept, found = map(self._row, self._unkept), map(self._row, self._mine)
-        with self._claims.ending(self.claim, failed, list(unkept), list(found)) as batch:
+        unkept = [self._row(fact) for fact in self._unkept] if failed else []
+        found = [(fact.task, fact.key) for fact in self._mine] if failed else []
+        with self._claims.ending(self.claim, failed, unkept, found) as batch:
             self._store.add(batch, record)
         self._ended = True
 

@@ -73,12 +73,14 @@ class Claims:
             _execute(connection, self._keep, fact | {"owner": claim.decision_id})
 
     @contextmanager
-    def ending(self, claim: Claim, failed: bool, unkept: Sequence[Row], found: Sequence[Row]) -> Iterator[Batch]:
+    def ending(
+        self, claim: Claim, failed: bool, unkept: Sequence[Row], found: Sequence[tuple[str, str]]
+    ) -> Iterator[Batch]:
         """The transaction with which an attempt ends; to it the caller adds its decision.
 
         Args:
             unkept: facts of a failed attempt that are not stored yet, rows of ``claimed_facts``.
-            found: all facts of a failed attempt, those carried over, too: its decision has them.
+            found: (task, fact key) of a failed attempt's facts, also of those carried over: its decision has them.
 
         Raises Conflict, and stores nothing, when the claim has another owner.
         """
@@ -91,7 +93,7 @@ class Claims:
                 batch.add(self._delete_facts, names)
                 return
             batch.add(self._insert_fact, *unkept)
-            batch.add(self._record_fact, *(names | {"of": row["task"], "under": row["fact_key"]} for row in found))
+            batch.add(self._record_fact, *(names | {"of": task, "under": key} for task, key in found))
 
     def release(self, claim: Claim) -> None:
         """Let the next attempt begin at once; nothing when the claim has another owner, or is done.
