@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from uuid6 import uuid7
 
 from chalicelib.rows import Record
@@ -64,28 +65,35 @@ def whole(row: dict[str, Any], count: int = FACTS) -> Record:
     return Record(row, facts(row["id"], count))
 
 
-def half_written(database: Path) -> dict[str, Any]:
-    """What a database holds that no transaction may leave: nothing, when all is well. Read without our code."""
-    connection = sqlite3.connect(database)
+def ask(database: str | Path, *queries: str) -> list[list[Any]]:
+    """The first column of each query's rows, read without our code: of a SQLite file, or of a URL."""
+    if str(database).startswith("postgresql"):
+        with psycopg.connect(str(database)) as connection:
+            return [[str(row[0]) for row in connection.execute(query)] for query in queries]  # type: ignore[call-overload]
+    reader = sqlite3.connect(str(database).removeprefix("sqlite:///"))
+    try:
+        return [[str(row[0]) for row in reader.execute(query)] for query in queries]
+    finally:
+        reader.close()
+
+
+def half_written(database: str | Path) -> dict[str, Any]:
+    """What a database holds that no transaction may leave: nothing, when all is well."""
+    is_file = not str(database).startswith("postgresql")
     orphans = "SELECT count(*) FROM task_results WHERE decision_id NOT IN (SELECT id FROM decisions)"
     uneven = f"""
         SELECT count(*) FROM decisions
         WHERE (SELECT count(*) FROM task_results WHERE decision_id = decisions.id) != {FACTS}
     """
-    found = {
-        "integrity": connection.execute("PRAGMA integrity_check").fetchone()[0],
-        "facts without decision": connection.execute(orphans).fetchone()[0],
-        "decisions without their facts": connection.execute(uneven).fetchone()[0],
-    }
-    connection.close()
-    return {name: value for name, value in found.items() if value not in (0, "ok")}
+    integrity = "PRAGMA integrity_check" if is_file else "SELECT 'ok'"
+    names = ("integrity", "facts without decision", "decisions without their facts")
+    found = dict(zip(names, ask(database, integrity, orphans, uneven), strict=True))
+    return {name: value for name, value in found.items() if value not in (["0"], ["ok"])}
 
 
-def ids(database: Path) -> set[str]:
-    connection = sqlite3.connect(database)
-    found = {row[0] for row in connection.execute("SELECT id FROM decisions")}
-    connection.close()
-    return found
+def ids(database: str | Path) -> set[str]:
+    (found,) = ask(database, "SELECT id FROM decisions")
+    return set(found)
 
 
 TABLES = {*metadata.tables, "alembic_version"}
