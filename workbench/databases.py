@@ -104,6 +104,7 @@ def telling(meant: Named | None = None) -> Iterator[None]:
     """What goes wrong with a database becomes CannotRun: put it around the work that is done with one."""
     from chalicelib.errors import SettingsError, Unavailable
     from chalicelib.store.reading import NoDatabase, NoUrl, Unreadable
+    from chalicelib.store.reasons import reason
 
     by = meant.by if meant else "ARTEMIS_DATABASE_URL"
     try:
@@ -117,15 +118,8 @@ def telling(meant: Named | None = None) -> Iterator[None]:
     except SettingsError as error:
         raise CannotRun("; ".join(error.problems).replace("ARTEMIS_DATABASE_URL", by)) from None
     except Unavailable as error:
-        cause = f" ({why(error.__cause__)})" if error.__cause__ else ""
+        cause = f" ({reason(error.__cause__)})" if error.__cause__ else ""
         raise CannotRun(f"{error.detail}{cause}; nothing was changed") from None
-
-
-def why(error: BaseException) -> str:
-    """What a database said, in a line, unless it may hold a piece of a password; then the name of the error."""
-    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    is_whole = "orig" in vars(error) or not hasattr(error, "statement")  # SQLAlchemy's own text has rows in it
-    return said[:300] if said and is_whole and "@" not in said else type(error).__name__
 
 
 def _other(meant: Named | None) -> str:

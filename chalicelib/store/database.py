@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,11 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from chalicelib.errors import SettingsError, Unavailable
 from chalicelib.store.forks import forget_after_fork
+from chalicelib.store.reasons import reason
 from chalicelib.store.schema import prepare
 from chalicelib.store.statements import Batch, Insert
+
+log = logging.getLogger("artemis")
 
 BUSY_TIMEOUT_MS = 5_000
 PRAGMAS = (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=NORMAL", "foreign_keys=ON")
@@ -117,6 +121,7 @@ class Database:
         try:
             yield
         except self._errors as error:
+            log.warning("the store cannot be reached: %s", reason(error))
             raise _unavailable() from error
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.commands.common import CannotRun, format_option
-from workbench.databases import database_option, name_database, telling, why
+from workbench.databases import database_option, name_database, telling
 
 if TYPE_CHECKING:
     from workbench.database_check import Checked
@@ -35,6 +35,7 @@ def upgrade(database: str | None) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from chalicelib.store.database import open_engine
+    from chalicelib.store.reasons import reason
     from workbench.migrate import NotOurs
     from workbench.migrate import upgrade as bring
     from workbench.retention.locks import InUse
@@ -48,7 +49,7 @@ def upgrade(database: str | None) -> None:
     except (NotOurs, InUse) as error:
         raise CannotRun(f"the database is left as it is: {error}") from None
     except SQLAlchemyError as error:
-        raise CannotRun(f"the database cannot be brought forward, and is left as it is: {why(error)}") from None
+        raise CannotRun(f"the database cannot be brought forward, and is left as it is: {reason(error)}") from None
     was, now = (revision and revision.lstrip("0") for revision in (before, after))
     click.echo(f"schema {now}: up to date" if was == now else f"schema {was or '(none)'} → {now}")
 
@@ -65,6 +66,7 @@ def check(database: str | None, form: str) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from chalicelib.store.reading import open_unchecked
+    from chalicelib.store.reasons import reason
     from workbench.database_check import check as look
 
     meant = name_database(database)
@@ -73,7 +75,7 @@ def check(database: str | None, form: str) -> None:
     try:
         found = look(engine)
     except SQLAlchemyError as error:
-        raise CannotRun(f"{shown} cannot be read: {why(error)}") from None
+        raise CannotRun(f"{shown} cannot be read: {reason(error)}") from None
     finally:
         engine.dispose()
     if form == "json":
