@@ -28,6 +28,7 @@ MAX_ERRORS = 50  # problems that one answer lists
 MAX_VALUES = 500_000  # reading more, or refusing each, would keep every other request waiting
 QUOTABLE = 10_000  # characters of a request in which quoted values are looked for
 KNOWN_PROBLEMS = frozenset(typing.get_args(ErrorType)) - ECHOING  # those that quote nothing
+NO_FIELD = "there is no such field"
 COUNTABLE = 10_000  # with more, making the list would keep every other request waiting
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
@@ -38,6 +39,15 @@ def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Inta
     Raises Malformed (400), Invalid (422), or Unavailable (503) when S3 is needed and does not answer.
     """
     text = _decode(body)
+    try:
+        return _read(model, text, policy)
+    except Invalid as refused:
+        if holds_sensitive(model.__pydantic_core_schema__):
+            raise Invalid(_without_keys(refused.errors, text, _field_names(model))) from None
+        raise
+
+
+def _read(model: type[BaseModel], text: str, policy: PhotoPolicy) -> Intake:
     if text.count(",") > MAX_VALUES:
         raise Invalid([{"pointer": "", "detail": f"the request has over {MAX_VALUES} values"}])
     try:
@@ -186,6 +196,24 @@ def _unquote(details: Any, text: str, model: type[BaseModel]) -> None:
         detail["msg"] = redaction.in_text(detail["msg"]) if len(text) <= QUOTABLE else "it is refused"
 
 
+def _without_keys(errors: list[dict[str, str]], text: str, names: frozenset[str]) -> list[dict[str, str]]:
+    """Pointers that end before a key which is no field's: what people wrote there may be sensitive, too."""
+    parsed = json.loads(text) if any(error["pointer"] for error in errors) else None
+    return [error | {"pointer": _known_part(error, parsed, names)} for error in errors]
+
+
+def _known_part(error: dict[str, str], node: Any, names: frozenset[str]) -> str:
+    pointer, tokens = "", error["pointer"].split("/")[1:]
+    for at, token in enumerate(tokens, 1):
+        part = token.replace("~1", "/").replace("~0", "~")
+        is_unknown_field = at == len(tokens) and error["detail"] == NO_FIELD
+        if isinstance(node, dict) and part not in names and not is_unknown_field:
+            break
+        pointer += "/" + token
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    return pointer
+
+
 def _field_names(model: type[BaseModel]) -> frozenset[str]:
     """What every request may say without telling anything: the names of its models' fields."""
     fields = [item for found in models_in(model) for item in found.model_fields.items()]
@@ -217,7 +245,7 @@ def _pointed(detail: dict[str, Any], parsed: Any) -> dict[str, str]:
     if detail["type"] == "missing":
         message = f"the field {detail['loc'][-1]!r} is missing"
     elif detail["type"] == "extra_forbidden":
-        message = "there is no such field"
+        message = NO_FIELD
     return {"pointer": pointer, "detail": message}
 
 

@@ -28,7 +28,7 @@ from chalicelib.calling.reuse import Answers
 from chalicelib.calling.router import Router
 from chalicelib.calling.routing import Routing
 from chalicelib.engine import Engine
-from chalicelib.errors import ContractError, KeyMissing, SettingsError
+from chalicelib.errors import ContractError, Invalid, KeyMissing, SettingsError
 from chalicelib.facts import Codec, NotRecordable
 from chalicelib.known import Known
 from chalicelib.photo import PhotoPolicy
@@ -393,6 +393,26 @@ def test_a_validator_that_does_not_take_what_it_made_is_told_without_what_it_was
     assert "01092741185" not in "".join(traceback.format_exception(refused.value))
 
 
+def test_a_pointer_names_no_key_that_people_wrote() -> None:
+    usecase = executed(
+        "class Request(BaseModel):\n    user_id: Subject\n    person: Person | None = None\n"
+        "    notes: list[Sensitive[dict[str, int]]] = []\n"
+        "class Decision(BaseModel):\n    outcome: str\n"
+        "def decide(user_id) -> Decision:\n    return Decision(outcome='a')\n"
+    )
+    body = {
+        "user_id": "u",
+        "notes": [{"하나": 1}, {"김철수": "x", "870329": "y"}],
+        "person": {"theName": 5, "visits": "x"},
+        "phonee": 1,
+    }
+    with pytest.raises(Invalid) as refused:
+        intake.read(usecase.request_model, json.dumps(body), PhotoPolicy())
+    pointers = [error["pointer"] for error in refused.value.errors]
+    assert sorted(set(pointers)) == ["/notes/1", "/person/theName", "/person/visits", "/phonee"]
+    assert "김철수" not in str(refused.value.errors) and "870329" not in str(refused.value.errors)
+
+
 # Masking by value.
 
 
@@ -531,7 +551,7 @@ def decide(found, data) -> Decision:
 
 
 class Lengths:
-    """A provider whose vector is a text's length."""
+    """A provider whose vector is a text's length and a fraction that stands nowhere by chance."""
 
     MANAGED = True
 
@@ -540,7 +560,7 @@ class Lengths:
 
     def embedding(self, texts: list[str], asking: Asking) -> Answer:
         self.asked.append(texts)
-        return Answer([[float(len(text))] for text in texts], "lengths", "1")
+        return Answer([[len(text) + 0.0718281828] for text in texts], "lengths", "1")
 
 
 ASKING = """
@@ -574,7 +594,7 @@ def test_paid_answers_are_sealed_and_their_keys_cannot_be_guessed(tmp_path: Path
 
     once(Vault(keys))
     data = dump(store)
-    assert b"13.0" not in data
+    assert b"13.0718281828" not in data
     assert [form for form in traces_of("010-9274-1185") if form in data] == []
     question = Question("embedding", ("010-9274-1185",))
     plain = Answers().keys(question, "one", routing.deciding("one"))
@@ -594,7 +614,7 @@ def test_a_fact_that_is_stored_before_its_decision_is_sealed_and_opened(tmp_path
     request = intake.read(usecase.request_model, '{"user_id":"u","phone":"010-9274-1185"}', PhotoPolicy())
     (fact,) = engine.run(usecase, request, NOW, 10).facts
     sealed = sealed_fact(fact, usecase, vault)
-    assert fact.output == "[13.0]" and "13.0" not in str(sealed)
+    assert fact.output == "[13.0718281828]" and "13.0718281828" not in str(sealed)
     assert fact.answers and opened_fact(sealed, vault) == fact
     store.close()
 
