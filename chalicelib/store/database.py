@@ -67,8 +67,8 @@ class Database:
         """Statements that go to the database together, in one transaction.
 
         They are compiled once and the driver takes them as they are: through SQLAlchemy's execution the same
-        transaction takes more than twice as long. PostgreSQL gets all of them, COMMIT included, in one round trip
-        (libpq's pipeline): after one that fails it takes no other, so COMMIT does nothing.
+        transaction takes more than twice as long. PostgreSQL gets all of them, from BEGIN to COMMIT, in one round
+        trip (libpq's pipeline): after one that fails it takes no other, so COMMIT does nothing.
         """
         self.prepare()
         with self.available():
@@ -76,7 +76,6 @@ class Database:
             try:
                 with self._batching(connection.driver_connection) as batch:
                     yield batch
-                    connection.commit()
             except BaseException:
                 connection.invalidate()  # closes it, which rolls back; whatever broke it cannot come back
                 raise
@@ -85,16 +84,21 @@ class Database:
 
     @contextmanager
     def _batching(self, driver: Any) -> Iterator[Batch]:
-        """A transaction that has begun."""
+        """A transaction from BEGIN to COMMIT."""
         if self.dialect.name == "postgresql":
-            from chalicelib.store.pipeline import Pipeline
+            from chalicelib.store.pipeline import pipelined
 
-            with driver.pipeline():
-                yield Pipeline(driver)
+            with pipelined(driver) as batch:
+                yield batch
         else:
             cursor = driver.cursor()
             cursor.execute("BEGIN IMMEDIATE")
-            yield Batch(cursor)
+            try:
+                yield Batch(cursor)
+                cursor.execute("COMMIT")
+            except BaseException:
+                driver.rollback()  # closing alone keeps the lock as long as a traceback refers to a statement
+                raise
 
     def prepare(self) -> None:
         """Create an empty SQLite's schema, or check the schema there is; once."""
@@ -138,13 +142,20 @@ def open_engine(url: str, patient: bool = False) -> Engine:
     ``patient``: PostgreSQL sets a statement no limit of time; for commands that read or change much.
     """
     try:
-        engine = _open(make_url(url), patient)
+        engine = _open(_parsed(url), patient)
     except (ArgumentError, NoSuchModuleError, ImportError, OSError, TypeError, ValueError) as error:
         raise SettingsError(
             [f"ARTEMIS_DATABASE_URL cannot be used: {type(error).__name__}{_missing(error)}"]
         ) from error
     forget_after_fork(engine)
     return engine
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # it is not shown: it may hold a password
+        raise SettingsError(["ARTEMIS_DATABASE_URL is no SQLAlchemy URL, such as sqlite:///decisions.db"]) from None
 
 
 def _open(url: URL, patient: bool) -> Engine:
@@ -159,6 +170,8 @@ def _open(url: URL, patient: bool) -> Engine:
 
 
 def _open_sqlite(url: URL) -> Engine:
+    if url.database in (None, "", ":memory:"):
+        raise SettingsError(["ARTEMIS_DATABASE_URL: a database in memory is lost: name a file, as sqlite:///name.db"])
     _make_folder(url)
     engine = create_engine(url, pool_size=16, max_overflow=16, pool_reset_on_return=None)
     event.listen(engine, "connect", _configure_sqlite)
@@ -172,8 +185,8 @@ def _missing(error: Exception) -> str:
 
 
 def _make_folder(url: URL) -> None:
-    name = url.database or ":memory:"
-    if name != ":memory:" and not name.startswith("file:"):
+    name = url.database or ""
+    if not name.startswith("file:"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
 
 

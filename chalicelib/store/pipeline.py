@@ -7,6 +7,8 @@ read it to find the names of its parameters, which takes it long where there are
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +18,18 @@ from chalicelib.store.statements import Batch, Insert, Statement
 
 NAMED = re.compile(r"%\((\w+)\)s")
 ROWS = 16  # in one statement: a text is kept for each number of them
+
+
+@contextmanager
+def pipelined(connection: Any) -> Iterator[Pipeline]:
+    """A transaction from BEGIN to COMMIT; when this ends all of it was answered. What is raised leaves it open."""
+    connection.autocommit = True  # else psycopg waits for the answers to a BEGIN and a COMMIT of its own
+    with connection.pipeline():
+        batch = Pipeline(connection)
+        batch.cursor.execute("BEGIN")
+        yield batch
+        batch.cursor.execute("COMMIT")
+    connection.autocommit = False
 
 
 class Pipeline(Batch):

@@ -46,7 +46,7 @@ def altered(database: str, *statements: str, back: str = "") -> Iterator[None]:
         with psycopg.connect(admin, autocommit=True) as connection:
             for command in commands:
                 connection.execute(command.format(name=name))  # type: ignore[arg-type]
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
 
     run(*statements)
     try:
