@@ -46,7 +46,8 @@ def altered(database: str, *statements: str, back: str = "") -> Iterator[None]:
         with psycopg.connect(admin, autocommit=True) as connection:
             for command in commands:
                 connection.execute(command.format(name=name))  # type: ignore[arg-type]
-            connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
+            cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"  # and wait for it
+            connection.execute(cut, [name])
 
     run(*statements)
     try:
