@@ -59,6 +59,7 @@ def token(host: str, port: int, user: str) -> str:
     from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
 
+    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs signatures: the token
     with _CREDENTIALS:
         session = _SESSION[0] if _SESSION else botocore.session.get_session()
         _SESSION[:] = [session]
