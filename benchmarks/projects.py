@@ -123,6 +123,11 @@ class Side:
         """The same service, asked at another path."""
         return Side(self.project, self.module, self.attribute, self.extra, path_name)
 
+    def on(self, url: str) -> Side:
+        """The same service with another database."""
+        (name,) = self.extra
+        return Side(self.project, self.module, self.attribute, {name: url}, "bench")
+
     def warm_up(self) -> None:
         """Create the schema, and leave byte code behind."""
         for _ in range(2):

@@ -15,20 +15,25 @@ ROUNDS, BLOCK = 20, 200
 
 
 def run() -> Iterator[Result]:
-    """Blocks of requests in turn, one process per side; all single requests make the median."""
-    with folder() as base, ExitStack() as stack:
+    """Us and the peer on SQLite; in a thread, as FastAPI runs blocking code, and on the event loop."""
+    with folder() as base:
         ours, peer = sides(base)
-        for side in (ours, peer):
-            side.warm_up()
-        asked = (ours, peer, peer.at("bench-async"))
-        first, second, third = (stack.enter_context(Process(side)) for side in asked)
-        for process in (first, second, third):
-            process.block()
-        taken = alternate(ROUNDS, first.block, second.block, third.block)
-        us, sync, loop = (Series(tuple(value for block in blocks for value in block)) for blocks in taken)
+        us, sync, loop = in_turn(ours, peer, peer.at("bench-async"))
         name = "warm, per stored decision"
         yield Result(name, us, "FastAPI + Mangum + ORM", sync, "µs", ratio_limit=0.35)
         yield Result(name, us, "… on the event loop", loop, "µs")
+
+
+def in_turn(*asked: Side) -> list[Series]:
+    """Blocks of requests in turn, one process per side: the seconds of each request."""
+    for side in asked:
+        side.warm_up()
+    with ExitStack() as stack:
+        processes = [stack.enter_context(Process(side)) for side in asked]
+        for process in processes:
+            process.block()
+        taken = alternate(ROUNDS, *(process.block for process in processes))
+    return [Series(tuple(value for block in blocks for value in block)) for blocks in taken]
 
 
 class Process:

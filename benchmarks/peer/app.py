@@ -4,7 +4,7 @@ Written to be quick where the stack allows it: no lifespan, no logging, one engi
 are kept, nothing expires on commit, results as plain calls without threads of their own. It does what
 our side does for the same event: validate the request and refuse unknown fields, three results, the
 same logic, one decision and three results stored in the same columns, with the same indexes, keys and
-pragmas, in one commit, and the same reply.
+pragmas, in one commit, and the same reply. On PostgreSQL it has no partitions, and the driver prepares its statements.
 
 ``decide`` is a plain ``def``, as FastAPI asks for blocking code such as this; ``decide_async`` does the
 same on the event loop, which only a process that answers one request at a time can afford.
@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 from fastapi import FastAPI
 from mangum import Mangum
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ForeignKey, Index, String, Text, create_engine, event
+from sqlalchemy import DateTime, ForeignKey, Index, String, Text, Uuid, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from uuid6 import uuid7
 
@@ -61,6 +61,10 @@ class Envelope(BaseModel):
     created_at: datetime
 
 
+# as ours: a text, and PostgreSQL's own type where there is one
+ID = String(36).with_variant(Uuid(as_uuid=False), "postgresql")
+
+
 class Base(DeclarativeBase):
     """The tables: the columns, keys and indexes of ours."""
 
@@ -70,11 +74,12 @@ class DecisionRow(Base):
 
     __tablename__ = "decisions"
     __table_args__ = (
-        Index("ix_decisions_use_case_created", "use_case", "created_at"),
-        Index("ix_decisions_subject_created", "subject", "created_at"),
+        Index("ix_decisions_use_case", "use_case", "id"),
+        Index("ix_decisions_outcome", "use_case", "outcome", "id"),
+        Index("ix_decisions_subject", "subject", "id"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
     use_case: Mapped[str] = mapped_column(String(100))
     version: Mapped[str] = mapped_column(String(64))
     stage: Mapped[str] = mapped_column(String(50))
@@ -88,7 +93,9 @@ class DecisionRow(Base):
     failure: Mapped[str | None] = mapped_column(Text)
     timings: Mapped[str] = mapped_column(Text)
     duration_ms: Mapped[float]
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    salt: Mapped[str | None] = mapped_column(Text)
+    forgotten_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class ResultRow(Base):
@@ -108,16 +115,19 @@ class ResultRow(Base):
     fallback_used: Mapped[bool]
     started_ms: Mapped[float]
     duration_ms: Mapped[float]
+    carried_from: Mapped[str | None] = mapped_column(ID)
 
 
 engine = create_engine(os.environ["PEER_DATABASE_URL"])
 
 
-@event.listens_for(engine, "connect")
 def _configure(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
+
+if engine.dialect.name == "sqlite":
+    event.listen(engine, "connect", _configure)
 
 if os.environ.get("PEER_CREATE"):  # only in the warm-up: measured processes find the schema
     Base.metadata.create_all(engine)
