@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -90,8 +91,8 @@ def load(app: Any, writing: int, life: dict[str, Any]) -> None:
     """Decide and decide; each answer is said before the next is asked for."""
 
     def work(number: int) -> None:
-        for count in range(1_000_000):
-            user = f"{life['life']}-{number}-{count}"
+        for asked in range(1_000_000):
+            user = f"{life['life']}-{number}-{asked}"
             ask(app, writing, user, user if number >= PLAIN else None)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(PLAIN + KEYED)]
@@ -106,11 +107,10 @@ def once(app: Any, writing: int, life: dict[str, Any]) -> None:
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
-    begun = [0]
+    begun = count(1)
 
     def trace(_statement: str) -> None:
-        begun[0] += 1
-        if begun[0] == life["at"]:
+        if next(begun) == life["at"]:
             os._exit(1)
 
     @event.listens_for(Engine, "connect")

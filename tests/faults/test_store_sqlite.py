@@ -15,6 +15,10 @@ import pytest
 from store_checks import ASKED, LOGGED, Watch, down, whole, works
 from store_project import Shop
 
+from chalicelib.errors import Unavailable
+from chalicelib.rows import Record
+from tests.store.store_rows import decision, facts
+
 MOST = 10.0  # seconds; the answers' bound
 HOLD = """
 import sqlite3, sys
@@ -112,3 +116,16 @@ def test_the_file_is_replaced_by_an_older_one_of_another_schema(shop: Shop, data
     Watch().unavailable(lambda: shop.api.decide("paid-twice", ASKED), MOST)
     with sqlite3.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM decisions").fetchone() == (0,)
+
+
+def test_a_write_that_failed_holds_up_no_other(shop: Shop, database: Path) -> None:
+    """Its connection is closed, but SQLite keeps the lock as long as a traceback refers to a statement."""
+    works(shop)
+    row = decision()
+    with pytest.raises(Unavailable) as failed:
+        shop.store.save(Record(row, facts(row["id"], 1) * 2))
+    other = sqlite3.connect(database, timeout=0.2, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+    assert failed.value.__cause__ is not None
+    assert count(database) == 1
