@@ -1,9 +1,10 @@
 """PostgreSQL, by psycopg 3.
 
-A connection is settled as it is made, by libpq's own options, so nothing is asked on it before its first statement.
-RDS Proxy refuses such options and keeps a session that was SET apart from all others: there the role has to say them
-(``ALTER ROLE … SET statement_timeout``). Statements are not prepared on the server, because a proxy or a pgbouncer may
-give each transaction another server session.
+A connection is settled as it is made, by libpq's own options, so nothing is asked on it before its first statement; a
+statement that comes again and again is prepared on the server. A pooler, such as RDS Proxy or pgbouncer, refuses such
+options, keeps a session that was SET apart from all others, and may give each transaction another session, which has
+nothing prepared. Behind one, nothing of it is done: there the role has to say the timeouts (``ALTER ROLE … SET``). RDS
+Proxy is known by its name; any other is told by ``?artemis_pooler=yes`` in the URL.
 
 What bounds a statement: the server by ``statement_timeout``; the kernel, by keepalives and ``tcp_user_timeout``, where
 the network is gone; and we ourselves where a server is there and says nothing.
@@ -35,6 +36,7 @@ BOUNDS = {"statement_timeout": 5_000, "idle_in_transaction_session_timeout": 10_
 SILENCE = 7.0  # seconds in which a server says nothing to a statement: more than it may take itself
 
 AUTH = "artemis_auth"  # in the URL: how to authenticate; what ARTEMIS_DATABASE_AUTH says
+POOLER = "artemis_pooler"
 RDS_PROXY = re.compile(r"\.proxy-[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(\.cn)?$")
 
 
@@ -46,8 +48,9 @@ def open_postgres(url: URL, patient: bool = False) -> Engine:
         patient: statements may take as long as they do; for commands that read or change much.
     """
     auth = url.query.get(AUTH)
-    url = url.difference_update_query([AUTH]).set(drivername="postgresql+psycopg")
-    engine = create_engine(url, connect_args=_arguments(url, patient), use_native_hstore=False, **POOL)
+    arguments = _arguments(url, patient)
+    url = url.difference_update_query([AUTH, POOLER]).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, connect_args=arguments, use_native_hstore=False, **POOL)
     event.listen(engine, "do_connect", _connector(str(auth) if auth else None, None if patient else SILENCE))
     watch_pool(engine)
     return engine
@@ -57,13 +60,15 @@ def _arguments(url: URL, patient: bool) -> dict[str, Any]:
     """What the driver gets beside the URL."""
     own: dict[str, Any] = {**NETWORK, "application_name": "artemis"}
     found = {name: value for name, value in own.items() if name not in url.query}
-    if not any(RDS_PROXY.search(host) for host in _hosts(url)):
+    if POOLER in url.query or any(RDS_PROXY.search(host) for host in _hosts(url)):
+        found["prepare_threshold"] = None
+    else:
         settings = SESSION if patient else {**SESSION, **BOUNDS}
         said = [f"-c {name}={value}" for name, value in settings.items()]
         found["options"] = " ".join([*said, *_texts(url.query.get("options"))])  # of two the later counts
     if url.query.get("sslrootcert") == "system":
         found["sslrootcert"] = _system_certificates()
-    return found | {"prepare_threshold": None}
+    return found
 
 
 def _hosts(url: URL) -> list[str]:

@@ -108,17 +108,23 @@ def test_rds_proxy_gets_no_options_which_it_refuses(host: str) -> None:
     plain = postgres._arguments(make_url("postgresql://u@db.cluster-abc.eu-west-1.rds.amazonaws.com/x"), False)
     proxied = postgres._arguments(make_url(f"postgresql://u@{host}/x"), False)
     assert "statement_timeout" in plain["options"]
-    assert proxied.keys() == plain.keys() - {"options"}
+    assert proxied.keys() - {"prepare_threshold"} == plain.keys() - {"options"}
+    assert proxied["prepare_threshold"] is None
 
 
-def test_nothing_is_prepared_on_the_server(store: Store) -> None:
-    """A proxy may give the next transaction another session of the server."""
+@pytest.mark.parametrize("pooler", [False, True])
+def test_a_pooler_is_spared_what_belongs_to_a_session(url: str, pooler: bool) -> None:
+    """It may give the next transaction another session of the server."""
+    opened = Store(url + "&artemis_pooler=yes" * pooler)
     for _ in range(20):
         row = decision()
-        store.save(whole(row))
-        assert store.get(row["id"])
-    with store.database.read() as reading:
-        assert reading.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar_one() == 0
+        opened.save(whole(row))
+        assert opened.get(row["id"]) == row
+    with opened.database.read() as reading:
+        prepared = reading.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar_one()
+    assert (prepared == 0) is pooler
+    assert (setting(opened, "statement_timeout") == "0") is pooler
+    opened.close()
 
 
 def test_times_come_in_utc_whatever_the_session_says(url: str) -> None:
