@@ -135,10 +135,16 @@ def _ask(database: Database, subject: str) -> None:
 
 
 def _print(done: Forgotten, dry_run: bool, mentions: str) -> None:
-    if not done.is_known:
+    if done.is_known:
+        _print_found(done, "would be " if dry_run else "", mentions)
+    else:
         looked = "" if mentions == "skip" else ", and nobody else's mentions it"
         click.echo(f"there is no decision of this subject{looked}; ids are compared letter by letter")
-    would = "would be " if dry_run else ""
+    for problem in done.problems:
+        click.echo(problem, err=True)
+
+
+def _print_found(done: Forgotten, would: str, mentions: str) -> None:
     click.echo(f"decisions: {done.decisions} {would}erased")
     for table, rows in done.rows.items():
         if rows:
@@ -149,8 +155,6 @@ def _print(done: Forgotten, dry_run: bool, mentions: str) -> None:
         click.echo(f"{done.pending} decisions {would and 'would '}stay until their photos can be deleted", err=True)
     if done.late:
         click.echo(f"{done.late} decisions of this subject were stored meanwhile: run it again", err=True)
-    for problem in done.problems:
-        click.echo(problem, err=True)
 
 
 def _print_photos(done: Forgotten, would: str) -> None:
