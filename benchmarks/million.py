@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.store.database import Database
+from sqlalchemy import Engine
+
+from chalicelib.store.database import Database, open_engine
 from workbench.retention.partitions import ensure_partitions
 
 COUNT, DAYS, SUBJECTS, WITH_FACTS = 1_000_000, 90, 9_973, 4
@@ -80,19 +82,20 @@ def million(url: str) -> Iterator[Million]:
         if database.dialect.name == "postgresql":
             for days in range(0, DAYS + 30, 28):
                 ensure_partitions(database.engine, began + timedelta(days=days))
-        _fill(database, began)
+        _fill(url, began)
         yield Million(database, began, [_id(began, number) for number in range(COUNT // 10, COUNT, 1000)])
     finally:
         database.close()
 
 
-def _fill(database: Database, began: datetime) -> None:
-    form = SQLITE if database.dialect.name == "sqlite" else POSTGRES
+def _fill(url: str, began: datetime) -> None:
+    engine = open_engine(url, patient=True)
+    form = SQLITE if engine.dialect.name == "sqlite" else POSTGRES
     ms = f"{int(began.timestamp() * 1000)} + n * {STEP}"
     parts = {name: text.format(last=COUNT - 1, ms=ms) for name, text in form.items()}
-    driver: Any = database.engine.raw_connection()
+    driver: Any = engine.raw_connection()
     cursor = driver.cursor()
-    for statement in _settings(database):
+    for statement in _settings(engine):
         cursor.execute(statement)
     for sql in (DECISIONS, FACTS):
         cursor.execute(sql.format(**parts, subjects=SUBJECTS, with_facts=WITH_FACTS))
@@ -100,14 +103,15 @@ def _fill(database: Database, began: datetime) -> None:
     for table in ("decisions", "task_results"):
         cursor.execute(f"ANALYZE {table}")
     driver.commit()
-    driver.invalidate()  # its settings are for filling only
+    driver.close()
+    engine.dispose()
 
 
-def _settings(database: Database) -> list[str]:
+def _settings(engine: Engine) -> list[str]:
     """No foreign key is looked at: what refers is made from the same numbers."""
-    if database.dialect.name == "sqlite":
+    if engine.dialect.name == "sqlite":
         return ["PRAGMA foreign_keys=OFF", "PRAGMA cache_size=-200000", "BEGIN IMMEDIATE"]
-    return ["SET statement_timeout = 0", "SET session_replication_role = replica"]
+    return ["SET session_replication_role = replica"]
 
 
 def _id(began: datetime, number: int) -> str:

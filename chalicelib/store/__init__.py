@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select, text
+from sqlalchemy import and_, bindparam, func, select, text
 
 from chalicelib.store.answers import find_answers
 from chalicelib.store.database import Database
@@ -80,18 +80,13 @@ class Store:
     def get(self, decision_id: str) -> dict[str, Any] | None:
         """One decision's row as a dict, or None."""
         with self.database.read() as connection:
-            row = connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().first()
+            row = connection.execute(_GET, {"of": decision_id}).mappings().first()
         return dict(row) if row else None
 
     def results(self, decision_id: str) -> list[dict[str, Any]]:
         """The facts of one decision, in the order in which their tasks started."""
-        query = (
-            select(task_results)
-            .where(task_results.c.decision_id == decision_id)
-            .order_by(task_results.c.started_ms, task_results.c.task)
-        )
         with self.database.read() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [dict(row) for row in connection.execute(_RESULTS, {"of": decision_id}).mappings()]
 
     def answers(
         self, keys: Sequence[str], model: str, version: str, since: datetime
@@ -137,6 +132,15 @@ class Store:
 
     def close(self) -> None:
         self.database.close()
+
+
+# made once: to make a statement, and to see that it is compiled already, takes longer than SQLite takes to answer it
+_GET = select(decisions).where(decisions.c.id == bindparam("of"))
+_RESULTS = (
+    select(task_results)
+    .where(task_results.c.decision_id == bindparam("of"))
+    .order_by(task_results.c.started_ms, task_results.c.task)
+)
 
 
 def _newest_versions() -> Any:
