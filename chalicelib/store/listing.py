@@ -47,12 +47,27 @@ class Listing:
         query = _within(select(*COLUMNS), stage, since, before)
         if outcome is not None:
             query = query.where(decisions.c.outcome == outcome)
-        parts = _parts(query, subject, use_cases)
+        parts = self._parts(query, subject, use_cases)
         with self._database.read() as connection:
             newest = (decisions.c.id.desc(),)
             found = [connection.execute(part.order_by(*newest).limit(limit)).mappings().all() for part in parts]
         merged = merge(*found, key=itemgetter("id"), reverse=True)
         return [dict(row) for row in islice(merged, limit)]
+
+    def _parts(self, query: Select[Any], subject: str | None, use_cases: Iterable[str] | None) -> Iterable[Select[Any]]:
+        """One query per use case: each walks its own index, and none more rows than a page has.
+
+        A subject has few decisions where a use case has many. SQLite, which has no statistics, would take the index
+        of which more columns are given, and so is kept from it; PostgreSQL knows better.
+        """
+        use_case = decisions.c.use_case
+        if subject is None:
+            return [query] if use_cases is None else [query.where(use_case == name) for name in sorted(use_cases)]
+        query = query.where(decisions.c.subject == subject)
+        if use_cases is None:
+            return [query]
+        is_sqlite = self._database.dialect.name == "sqlite"
+        return [query.where((use_case.concat("") if is_sqlite else use_case).in_(sorted(use_cases)))]
 
 
 def _within(query: Select[Any], stage: str, since: datetime | None, before: str | None) -> Select[Any]:
@@ -60,15 +75,3 @@ def _within(query: Select[Any], stage: str, since: datetime | None, before: str 
     if since is not None:  # a retried decision has the time of its first attempt, and a later id
         query = query.where(decisions.c.id >= first_id(since), decisions.c.created_at >= since)
     return query if before is None else query.where(decisions.c.id < before)
-
-
-def _parts(query: Select[Any], subject: str | None, use_cases: Iterable[str] | None) -> list[Select[Any]]:
-    """One query per use case: each walks its own index, and none more rows than a page has.
-
-    A subject has few decisions where a use case has many, so no other index than the subject's may look better:
-    SQLite, which has no statistics, would take the one of which more columns are given.
-    """
-    if subject is not None:
-        query = query.where(decisions.c.subject == subject)
-        return [query if use_cases is None else query.where(decisions.c.use_case.concat("").in_(sorted(use_cases)))]
-    return [query] if use_cases is None else [query.where(decisions.c.use_case == name) for name in sorted(use_cases)]

@@ -47,7 +47,7 @@ def fill(database: Database, count: int) -> timedelta:
     """``count`` decisions, the first at ``BEGIN``. Returns the time from one to the next."""
     seconds, step = int(BEGIN.timestamp()), DAYS * 86400 // count
     is_sqlite = database.dialect.name == "sqlite"
-    ms = f"({seconds} + n * {step}) * 1000" if is_sqlite else f"({seconds} + n * {step}) * 1000"
+    ms = f"({seconds} + n * {step}) * 1000"
     form = SQLITE if is_sqlite else POSTGRES
     for first in range(0, count, CHUNK):
         span = {"first": first, "last": min(first + CHUNK, count) - 1}
