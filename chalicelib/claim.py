@@ -23,6 +23,7 @@ class Claim:
         decision_id: of the attempt that runs, or ran last: its owner.
         created_at: the first attempt's `now`, and every later one's.
         salt: of the fact keys, encrypted; where the use case has sensitive fields.
+        subject: whose decision it will be.
     """
 
     client: str
@@ -36,6 +37,7 @@ class Claim:
     created_at: datetime
     expires_at: datetime
     salt: str | None = None
+    subject: str | None = None
 
     def is_owned(self, at: datetime) -> bool:
         """Whether somebody decides it. Who is past the time is taken for dead."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from uuid6 import uuid7
@@ -25,11 +26,13 @@ from chalicelib.claim import KEPT, MARGIN, RUNNING, Claim
 from chalicelib.errors import Conflict, KeyReused, ServiceError
 from chalicelib.facts import canonical
 from chalicelib.intake import MAX_VALUES
+from chalicelib.rows import subject_of
 from chalicelib.run import Fact
 from chalicelib.sealing import opened_fact, sealed_fact
 from chalicelib.service import Asked, Decided, Service
 
 log = logging.getLogger("artemis")
+HANGS = 1.0  # seconds for a fact that was not stored in the end
 
 Changing = Callable[[Fact], Fact]
 
@@ -45,7 +48,11 @@ def decide_keyed(service: Service, asked: Asked, key: str) -> Decided:
     if there is not None and (decided := _decided(service, asked, there, payloads)):
         return decided
     request = service.read(asked)  # a request that is refused claims nothing
-    wanted = replace(_wanted(asked, key, payloads[0]), salt=service.vault.seal_salt(request.salt))
+    wanted = replace(
+        _wanted(asked, key, payloads[0]),
+        salt=service.vault.seal_salt(request.salt),
+        subject=subject_of(asked.usecase, request),
+    )
     attempt = KeyedAttempt(service.store(), wanted, *_sealing(service, asked))
     try:
         there = attempt.begin(payloads)
@@ -85,6 +92,7 @@ class KeyedAttempt:
         self._mine: list[Fact] = []
         self._unkept: list[Fact] = []
         self._ended = False
+        self._hangs = False  # the store let a fact wait so long that nothing but the decision waits for it again
 
     def begin(self, payloads: list[str]) -> Claim | None:
         """Claim the key. The claim that is in the way, or None: then the earlier attempts' facts are there."""
@@ -110,10 +118,15 @@ class KeyedAttempt:
         if not fact.key:
             return
         self._mine.append(fact)
+        if self._hangs:
+            self._unkept.append(fact)
+            return
+        began = monotonic()
         try:
             self._claims.keep(self.claim, self._row(fact))
         except Exception as error:
             self._unkept.append(fact)
+            self._hangs = monotonic() - began > HANGS
             log.warning("decision %s: the fact %r was not kept: %r", self.decision_id, fact.task, error)
 
     def save(self, record: Any) -> None:
@@ -126,7 +139,7 @@ class KeyedAttempt:
 
     def release(self) -> None:
         """Where nothing was stored, let the next attempt begin at once; if that fails, it begins when this is late."""
-        if self._ended:
+        if self._ended or self._hangs:
             return
         try:
             self._claims.release(self.claim)

@@ -181,8 +181,10 @@ idempotency = Table(
     Column("created_at", UtcDateTime, nullable=False),  # the first attempt's `now`, and every later one's
     Column("expires_at", UtcDateTime, nullable=False),
     Column("salt", Text),  # as of decisions
+    Column("subject", String(200)),  # as of decisions: what is found before there is one is about a person, too
     Index("ix_idempotency_expires", "expires_at"),
     Index("ix_idempotency_decision", "decision_id"),
+    Index("ix_idempotency_subject", "subject"),
 )
 
 # Facts of keyed requests that are not decided yet; gone when they are.

@@ -94,9 +94,11 @@ def _keyed_requests() -> None:
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("expires_at", UtcDateTime, nullable=False),
         sa.Column("salt", sa.Text),
+        sa.Column("subject", sa.String(200)),
     )
     op.create_index("ix_idempotency_expires", "idempotency", ["expires_at"])
     op.create_index("ix_idempotency_decision", "idempotency", ["decision_id"])
+    op.create_index("ix_idempotency_subject", "idempotency", ["subject"])
     op.create_table(
         "claimed_facts",
         sa.Column("claim", ID, sa.ForeignKey("idempotency.claim", ondelete="CASCADE"), primary_key=True),

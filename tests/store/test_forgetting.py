@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from erasing_rows import NOW, claim, counts, id_at, label, save
 from sqlalchemy import insert, select, text
+from uuid6 import uuid7
 
 from chalicelib.objects import ObjectError, S3Object
 from chalicelib.store import Store
@@ -109,6 +110,17 @@ def test_nothing_of_a_person_is_left_and_everything_of_others(store: Store, data
         assert (row["status"], row["outcome"], row["forgotten_at"]) == ("forgotten", "pay", NOW)
         assert [row[name] for name in ("subject", "decision", "failure", "salt")] == [None] * 4
         assert row["request"] == "{}"
+
+
+def test_what_a_dead_attempt_found_about_a_person_is_erased_though_nothing_was_decided(
+    store: Store, database: Database
+) -> None:
+    claim(store, str(uuid7()), NOW + timedelta(days=1), state="running", subject=WHO)
+    claim(store, str(uuid7()), NOW + timedelta(days=1), state="running", subject=OTHER)
+    done = forget(database, WHO, photos(), NOW)
+    assert done.is_known and done.is_complete
+    assert dict(done.rows) == {"idempotency": 1, "claimed_facts": 1}
+    assert counts(store) == {"idempotency": 1, "claimed_facts": 1}
 
 
 def test_who_labelled_and_what_is_still_counted(store: Store, database: Database) -> None:

@@ -21,7 +21,7 @@ from workbench.retention.files import write_anew, write_over
 from workbench.retention.mentions import FORGOTTEN, Mentions, count_given, find_mentions, replace_mentions
 from workbench.retention.photos import Photos, named_by_others, objects_in
 from workbench.retention.purging import NO_ID
-from workbench.retention.rows import count, delete_keyed, in_turn, of, reading, remove
+from workbench.retention.rows import count, delete_claims_of, delete_keyed, in_turn, of, reading, remove
 
 BATCH = 100  # decisions in one transaction
 ROUNDS = 3  # over what is stored meanwhile
@@ -56,7 +56,7 @@ class Forgotten:
     def is_known(self) -> bool:
         """Whether anything of the person was found."""
         found = self.mentions and (self.mentions.decisions or self.mentions.in_longer_texts or self.mentions.answers)
-        return bool(self.decisions or self.pending or self.late or found)
+        return bool(self.decisions or self.rows.total() or self.pending or self.late or found)
 
     @property
     def is_complete(self) -> bool:
@@ -84,7 +84,8 @@ def planned(database: Database, subject: str, photos: Photos, look_around: bool)
         for table in (task_results, paid_answers):
             done.rows[table.name] = count(connection, table, table.c.decision_id.in_(own))
         done.rows[labels.name] = count(connection, labels, labels.c.decision_id.in_(own), labels.c.reason.is_not(None))
-        done.rows[idempotency.name] = count(connection, idempotency, idempotency.c.decision_id.in_(own))
+        keyed = idempotency.c.decision_id.in_(own) | (idempotency.c.subject == subject)
+        done.rows[idempotency.name] = count(connection, idempotency, keyed)
     photos.shared = _shared(database, subject, photos)
     for ids, found in _batches(database, subject):
         ready = [one for one in ids if photos.settle(found[one])]
@@ -133,6 +134,8 @@ def _shared(database: Database, subject: str, photos: Photos) -> set[S3Object]:
 
 
 def _erase_all(database: Database, subject: str, done: Forgotten, now: datetime) -> None:
+    with in_turn(database) as connection:
+        done.rows += delete_claims_of(connection, subject)
     for ids, objects in _batches(database, subject):
         ready = [one for one in ids if done.photos.settle(objects[one])]
         done.pending += len(ids) - len(ready)

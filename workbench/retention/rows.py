@@ -74,6 +74,12 @@ def delete_keyed(connection: Connection, ids: Sequence[str]) -> Counter[str]:
     return delete_claims(connection, claims) if claims else Counter()
 
 
+def delete_claims_of(connection: Connection, subject: str) -> Counter[str]:
+    """Delete a person's keyed requests, also those that never came to a decision."""
+    claims = list(connection.scalars(select(idempotency.c.claim).where(idempotency.c.subject == subject)))
+    return delete_claims(connection, claims) if claims else Counter()
+
+
 def delete_claims(connection: Connection, claims: Sequence[str], *conditions: Any) -> Counter[str]:
     """Delete keyed requests with their facts."""
     gone = remove(connection, claimed_facts, claimed_facts.c.claim.in_(claims))
