@@ -21,6 +21,7 @@ from chalicelib.questions import Question
 log = logging.getLogger("artemis")
 MANY, TURN_SECONDS = 8, 3600  # so many changes in so long are none: versions that answer by turns
 FRESH_SECONDS = 60  # how long what another process has seen may go unnoticed
+DOWN_SECONDS = 5  # how long a store that could not be read is not asked again: each model would wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Identity:
         self._changed: dict[tuple[str, str, str], deque[float]] = {}
         self._unsaved: list[Sighting] = []
         self._read_at = float(-FRESH_SECONDS)
+        self._down_until = float("-inf")
 
     def last(self, question: Question, provider: str) -> Seen | None:
         """What was last seen to answer this, not older than a minute; None when nothing was."""
@@ -125,11 +127,13 @@ class Identity:
 
     def _read(self) -> None:
         """What the store knows; what this process has seen since, and is not stored yet, stays."""
+        if monotonic() < self._down_until:
+            return
         try:
             stored = self._memory().last_seen()
         except Unavailable as error:
             log.warning("which models answered last cannot be read: %s", error)
-            stored = {}
+            stored, self._down_until = {}, monotonic() + DOWN_SECONDS
         for key, seen in stored.items():
             known = self._seen.get(key)
             if known is None or known.number < seen[0]:
