@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from store_checks import asked_again, claims, rows, time_is_up, whole
-from store_project import PATH, Counted, Shop
+from store_project import PATH, Shop
 
 from chalicelib.manifest import Manifest
 from tests.api.api_server import ROOT, environment
@@ -26,7 +26,6 @@ class Mortal:
     """A service that is killed in each of its lives; see ``store_mortal``."""
 
     def __init__(self, manifest: Manifest, calls: Path) -> None:
-        self.counted = Counted(calls)
         script = str(Path(__file__).with_name("store_mortal.py"))
         paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
         self.process = subprocess.Popen(
@@ -53,9 +52,9 @@ class Mortal:
         self.process.communicate()
 
 
-@pytest.fixture
-def mortal(store_manifest: Manifest, tmp_path: Path) -> Iterator[Mortal]:
-    made = Mortal(store_manifest, tmp_path / "calls")
+@pytest.fixture(scope="module")
+def mortal(store_manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mortal]:
+    made = Mortal(store_manifest, tmp_path_factory.mktemp("mortal") / "calls")
     yield made
     made.close()
 
