@@ -1,7 +1,8 @@
 """The tables. Results and requests are JSON texts, written once and never changed.
 
 Ids are UUIDv7, so they are ordered by time: lists, histories and sums over a period walk an index that ends in the
-id, and on PostgreSQL the large tables are partitioned by it.
+id, and on PostgreSQL the large tables are partitioned by it. That stands in the migrations only: a table that says
+``postgresql_…`` makes SQLAlchemy load that dialect, a tenth of a cold start on SQLite.
 """
 
 from __future__ import annotations
@@ -69,7 +70,6 @@ decisions = Table(
     Index("ix_decisions_use_case", "use_case", "id"),
     Index("ix_decisions_outcome", "use_case", "outcome", "id"),
     Index("ix_decisions_subject", "subject", "id"),
-    postgresql_partition_by="RANGE (id)",
 )
 
 task_results = Table(
@@ -88,7 +88,6 @@ task_results = Table(
     Column("started_ms", Float, nullable=False),
     Column("duration_ms", Float, nullable=False),
     Column("carried_from", ID),  # the earlier attempt of the same keyed request that found it; it may have died
-    postgresql_partition_by="RANGE (decision_id)",
 )
 
 # Answers of models that may be used again; gone with the decision that paid for them.
@@ -103,7 +102,6 @@ paid_answers = Table(
     Column("result", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_paid_answers_decision", "decision_id"),
-    postgresql_partition_by="RANGE (decision_id)",
 )
 
 # Every version in which a model was seen to answer, in order.

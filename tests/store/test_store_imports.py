@@ -1,0 +1,35 @@
+"""A store loads what its own database needs, and nothing of another's: a cold start pays for every import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+UNUSED = (
+    "sqlalchemy.dialects.postgresql",
+    "psycopg",
+    "alembic",
+    "cryptography",
+    "pyarrow",
+    "sqlalchemy.orm",
+    "workbench",
+)
+SAVE = """
+import sys
+sys.path.insert(0, "tests/store")
+from store_rows import decision, whole
+from chalicelib.store import Store
+store = Store(f"sqlite:///{sys.argv[1]}/decisions.db")
+row = whole(decision())
+store.save(row)
+assert store.get(row.decision["id"])
+print(*sys.modules)
+"""
+
+
+def test_sqlite_loads_nothing_of_postgresql(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SAVE, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [name for name in done.stdout.split() if name.startswith(UNUSED)] == []
