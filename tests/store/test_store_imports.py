@@ -16,20 +16,18 @@ UNUSED = (
     "sqlalchemy.orm",
     "workbench",
 )
-SAVE = """
+ASK = """
 import sys
-sys.path.insert(0, "tests/store")
-from store_rows import decision, whole
 from chalicelib.store import Store
 store = Store(f"sqlite:///{sys.argv[1]}/decisions.db")
-row = whole(decision())
-store.save(row)
-assert store.get(row.decision["id"])
+assert store.get("none") is None
+with store.database.batch():
+    pass
 print(*sys.modules)
 """
 
 
 def test_sqlite_loads_nothing_of_postgresql(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SAVE, str(tmp_path)]
+    command = [sys.executable, "-c", ASK, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert [name for name in done.stdout.split() if name.startswith(UNUSED)] == []
