@@ -105,8 +105,10 @@ def telling(meant: Named | None = None) -> Iterator[None]:
     from chalicelib.errors import SettingsError, Unavailable
     from chalicelib.store.reading import NoDatabase, NoUrl, Unreadable
     from chalicelib.store.reasons import reason
+    from chalicelib.store.schema import UPGRADE
 
     by = meant.by if meant else "ARTEMIS_DATABASE_URL"
+    same = by == "--database"
     try:
         yield
     except NoUrl as error:
@@ -116,7 +118,8 @@ def telling(meant: Named | None = None) -> Iterator[None]:
     except Unreadable as error:
         raise CannotRun(str(error)) from None
     except SettingsError as error:
-        raise CannotRun("; ".join(error.problems).replace("ARTEMIS_DATABASE_URL", by)) from None
+        said = "; ".join(error.problems).replace("ARTEMIS_DATABASE_URL", by)
+        raise CannotRun(said.replace(UPGRADE, f"{UPGRADE} with the same --database") if same else said) from None
     except Unavailable as error:
         cause = f" ({reason(error.__cause__)})" if error.__cause__ else ""
         raise CannotRun(f"{error.detail}{cause}; nothing was changed") from None

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from chalicelib.errors import ArtemisError
 from chalicelib.store.database import open_engine
+from chalicelib.store.reasons import reason
 from chalicelib.store.tables import decisions
 
 BATCH = 1_000  # rows in memory at a time
@@ -42,7 +43,7 @@ def open_reader(url: str) -> Engine:
     try:
         holds = inspect(engine).has_table(decisions.name)
     except SQLAlchemyError as error:
-        raise Unreadable(f"{shown} cannot be read ({type(error).__name__})") from error
+        raise Unreadable(f"{shown} cannot be read: {reason(error)}") from error
     if not holds:
         raise Unreadable(f"{shown} holds no decisions: it is not a database of Artemis, or not migrated")
     return engine
@@ -57,7 +58,13 @@ def open_unchecked(url: str) -> tuple[Engine, str]:
     if path is not None:
         return _reading(path), str(path)
     engine = open_engine(url, patient=True)
-    return engine, engine.url.set(query={}).render_as_string()
+    return engine, shown_as(engine)
+
+
+def shown_as(engine: Engine) -> str:
+    """What to call a database in a message: its file, or its URL without password and options."""
+    is_file = engine.dialect.name == "sqlite" and engine.url.database
+    return str(engine.url.database) if is_file else engine.url.set(query={}).render_as_string()
 
 
 def stream(engine: Engine, query: Select[Any]) -> Iterator[Any]:
@@ -67,7 +74,7 @@ def stream(engine: Engine, query: Select[Any]) -> Iterator[Any]:
         with engine.connect().execution_options(yield_per=BATCH, **options) as connection:
             yield from connection.execute(query)
     except SQLAlchemyError as error:
-        raise Unreadable(f"the database stopped answering ({type(error).__name__})") from error
+        raise Unreadable(f"the database stopped answering: {reason(error)}") from error
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -84,6 +91,8 @@ def sqlite_file(url: str) -> Path | None:
     if parsed.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
         return None
     path = Path(name).resolve()
+    if path.is_dir():
+        raise NoDatabase(f"{path} is a folder: name the database's file")
     if not path.is_file():
         raise NoDatabase(f"there is no database {path}")
     return path

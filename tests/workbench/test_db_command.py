@@ -59,9 +59,9 @@ def say(url: str, *statements: str) -> None:
 
 def test_the_local_stages_file_is_made_and_stays_as_it_is(here: Path) -> None:
     done = run("upgrade")
-    assert (done.exit_code, done.output) == (0, f"schema (none) → {SCHEMA_VERSION}\n")
+    assert (done.exit_code, done.output) == (0, f"{here}/.artemis/artemis.db: schema (none) → {SCHEMA_VERSION}\n")
     done = run("upgrade")
-    assert (done.exit_code, done.output) == (0, f"schema {SCHEMA_VERSION}: up to date\n")
+    assert (done.exit_code, done.output) == (0, f"{here}/.artemis/artemis.db: schema {SCHEMA_VERSION}, up to date\n")
     assert (here / ".artemis" / "artemis.db").is_file()
     done = run("check")
     assert (done.exit_code, f"suits: schema {SCHEMA_VERSION}" in done.output) == (0, True)
@@ -73,7 +73,7 @@ def test_an_older_file_is_found_and_brought_forward(here: Path, version: int) ->
     done = run("check")
     assert done.exit_code == 1
     assert f"schema {version}, and this version needs {SCHEMA_VERSION}: run `artemis db upgrade`" in done.output
-    assert run("upgrade").output == f"schema {version} → {SCHEMA_VERSION}\n"
+    assert run("upgrade").output.endswith(f": schema {version} → {SCHEMA_VERSION}\n")
     assert run("check").exit_code == 0
 
 
@@ -81,8 +81,8 @@ def test_postgresql_is_brought_forward_and_checked(postgres: str) -> None:
     say(postgres, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     done = run("check", "--database", postgres)
     assert (done.exit_code, "no schema of Artemis" in done.output) == (1, True)
-    assert run("upgrade", "--database", postgres).output == f"schema (none) → {SCHEMA_VERSION}\n"
-    assert run("upgrade", "--database", postgres).output == f"schema {SCHEMA_VERSION}: up to date\n"
+    assert run("upgrade", "--database", postgres).output.endswith(f": schema (none) → {SCHEMA_VERSION}\n")
+    assert run("upgrade", "--database", postgres).output.endswith(f": schema {SCHEMA_VERSION}, up to date\n")
     found = report("--database", postgres)
     assert found.pop("database").startswith("postgresql")
     assert found == {"version": SCHEMA_VERSION, "needed": SCHEMA_VERSION, "months": 4, "problems": []}
@@ -168,7 +168,7 @@ def test_a_newer_schema_that_suits_is_left_as_it_is(postgres: str, here: Path) -
             "ALTER TABLE labels ADD COLUMN added INTEGER",
         )
         done = run("upgrade", "--database", url)
-        assert (done.exit_code, done.output) == (0, "schema 99: up to date\n")
+        assert (done.exit_code, done.output.partition(": ")[2]) == (0, "schema 99, up to date\n")
         assert report("--database", url)["problems"] == []
 
 
@@ -202,6 +202,31 @@ def test_a_database_that_is_not_there_cannot_be_checked(here: Path) -> None:
     assert done.exit_code == 2
     assert "refused" in done.output
     assert "s3cret" not in done.output
+
+
+@pytest.mark.parametrize("command", ["check", "upgrade"])
+def test_what_is_no_database_is_told(here: Path, command: str) -> None:
+    (here / "text.db").write_text("no database\n" * 100)
+    done = run(command, "--database", "sqlite:///text.db")
+    assert done.exit_code == 2
+    assert f"{here}/text.db" in done.output
+    assert "file is not a database" in done.output
+
+
+@pytest.mark.parametrize("command", ["check", "upgrade"])
+def test_without_credentials_for_a_login_by_iam_it_is_told(
+    here: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONTAINER_CREDENTIALS_FULL_URI"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(here / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("ARTEMIS_DATABASE_AUTH", "iam")
+    monkeypatch.setenv("ARTEMIS_DATABASE_URL", "postgresql://artemis@db.invalid/artemis")
+    monkeypatch.setattr("chalicelib.store.login._SESSION", [])
+    done = run(command)
+    assert (done.exit_code, "there are no AWS credentials" in done.output) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["check", "upgrade"])

@@ -35,23 +35,27 @@ def upgrade(database: str | None) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from chalicelib.store.database import open_engine
+    from chalicelib.store.reading import shown_as
     from chalicelib.store.reasons import reason
     from workbench.migrate import NotOurs
     from workbench.migrate import upgrade as bring
     from workbench.retention.locks import InUse
 
     meant = name_database(database)
+    with telling(meant):
+        engine = open_engine(meant.url, patient=True)
+    shown = shown_as(engine)
     try:
         with telling(meant):
-            engine = open_engine(meant.url, patient=True)
             before, after = bring(engine)
-            engine.dispose()
     except (NotOurs, InUse) as error:
-        raise CannotRun(f"the database is left as it is: {error}") from None
+        raise CannotRun(f"{shown} is left as it is: {error}") from None
     except SQLAlchemyError as error:
-        raise CannotRun(f"the database cannot be brought forward, and is left as it is: {reason(error)}") from None
+        raise CannotRun(f"{shown} cannot be brought forward, and is left as it is: {reason(error)}") from None
+    finally:
+        engine.dispose()
     was, now = (revision and revision.lstrip("0") for revision in (before, after))
-    click.echo(f"schema {now}: up to date" if was == now else f"schema {was or '(none)'} → {now}")
+    click.echo(f"{shown}: schema {now}, up to date" if was == now else f"{shown}: schema {was or '(none)'} → {now}")
 
 
 @db.command()
@@ -73,7 +77,8 @@ def check(database: str | None, form: str) -> None:
     with telling(meant):
         engine, shown = open_unchecked(meant.url)
     try:
-        found = look(engine)
+        with telling(meant):
+            found = look(engine)
     except SQLAlchemyError as error:
         raise CannotRun(f"{shown} cannot be read: {reason(error)}") from None
     finally:
