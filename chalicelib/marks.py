@@ -16,6 +16,13 @@ from chalicelib.photo import Photo
 from chalicelib.sensitive import SensitiveMark, holds_sensitive
 
 RULE = "sensitive"
+PLAINLY = "what a serializer writes is stored as it is, and the Sensitive in it counts for nothing"
+UNMARK = "drop the serializer, or write the field in the form that is wanted"
+SUBJECT, OUTCOME = "the Subject", "the outcome"
+HINTS = {
+    SUBJECT: "drop Sensitive; a pseudonym, such as your own number of a person, can be the Subject",
+    OUTCOME: "drop Sensitive; what must not be read can stand in another field of Decision",
+}
 
 
 def is_sensitive(graph: Graph) -> bool:
@@ -24,9 +31,16 @@ def is_sensitive(graph: Graph) -> bool:
     return holds_sensitive(graph.request_model.__pydantic_core_schema__) or any(codec.sensitive for codec in codecs)
 
 
+def mentions_mark(graph: Graph) -> bool:
+    """Whether it is written so: a serializer of its author's may have taken the mark's place."""
+    annotations = (graph.request_model, *(returned(step) for step in graph.steps if step.codec))
+    return any(map(reaches_mark, annotations))
+
+
 def misplaced(graph: Graph) -> list[Fault]:
-    """What is marked and cannot be: what decisions are looked up by, pictures, and the keys of a dict."""
-    looked_up = {(graph.request_model, graph.subject): "the Subject", (graph.decision_model, "outcome"): "the outcome"}
+    """What is marked and cannot be: what decisions are looked up by, pictures, the keys of a dict, and what is written
+    by a serializer of its author's."""
+    looked_up = {(graph.request_model, graph.subject): SUBJECT, (graph.decision_model, "outcome"): OUTCOME}
     faults: list[Fault] = []
     for model in dict.fromkeys(_models(graph)):
         for name, info in model.model_fields.items():
@@ -34,13 +48,13 @@ def misplaced(graph: Graph) -> list[Fault]:
             place = f"{model.__name__}.{name}"
             if (what := looked_up.get((model, name))) and _is_marked(annotation):
                 message = f"{place} is Sensitive, but decisions are looked up by {what}"
-                hint = "drop Sensitive; a pseudonym, such as your own number of a person, can be the Subject"
+                hint = HINTS[what]
                 faults.append(NamedFault(RULE, message, hint, name=place))
             faults += (NamedFault(RULE, f"{place}: {why}", hint, name=place) for why, hint in _impossible(annotation))
     for step in graph.steps:
         line = step.function.__code__.co_firstlineno
         faults += (Fault(RULE, f"{step.name!r}: {why}", hint, line) for why, hint in _impossible(returned(step)))
-    return faults
+    return faults + [NamedFault(RULE, f"{place}: {PLAINLY}", UNMARK, name=place) for place in _overruled(graph)]
 
 
 def returned(step: Step) -> Any:
@@ -61,6 +75,45 @@ def _models(graph: Graph) -> Iterator[type[BaseModel]]:
         for part in mentioned(annotation):
             if isinstance(part, type) and issubclass(part, BaseModel):
                 yield part
+
+
+def _overruled(graph: Graph) -> Iterator[str]:
+    """Models and fields that serializers of the author's write, though something in them is marked."""
+    for kind in dict.fromkeys(
+        part for one in (graph.request_model, *map(returned, graph.steps)) for part in mentioned(one)
+    ):
+        decorators = getattr(kind, "__pydantic_decorators__", None)
+        fields = _marked_fields(kind) if decorators else {}
+        if decorators and fields and decorators.model_serializers:
+            yield kind.__name__
+        written = {name for one in getattr(decorators, "field_serializers", {}).values() for name in one.info.fields}
+        for name, annotation in fields.items():
+            if written & {name, "*"} or any(map(_is_overruled, _parts(annotation))):
+                yield f"{kind.__name__}.{name}"
+    for step in graph.steps:
+        if any(map(_is_overruled, _parts(returned(step)))):
+            yield step.name
+
+
+def _marked_fields(kind: Any) -> dict[str, Any]:
+    """The annotations of a model's, or a pydantic dataclass's, fields that reach a mark."""
+    fields = getattr(kind, "__pydantic_fields__", {}).items()
+    found = {name: Annotated[info.annotation, *info.metadata, None] for name, info in fields}
+    return {name: annotation for name, annotation in found.items() if reaches_mark(annotation)}
+
+
+def _is_overruled(part: Any) -> bool:
+    """Whether an annotation has a serializer outside of a mark; one that is inside is sealed with what it writes."""
+    from pydantic import PlainSerializer, SerializeAsAny, WrapSerializer
+
+    inner, *metadata = typing.get_args(part) if hasattr(part, "__metadata__") else (None,)
+    for at, one in enumerate(metadata):
+        within = any(isinstance(other, SensitiveMark) for other in metadata[:at])
+        if isinstance(one, PlainSerializer | WrapSerializer) and (within or reaches_mark(inner)):
+            return True
+        if isinstance(one, SerializeAsAny) and (within or _is_marked(inner)):
+            return True
+    return False
 
 
 def _impossible(annotation: Any) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from chalicelib.facts import canonical
 from chalicelib.graph import Graph, Step, SubjectMark, resolve
 from chalicelib.history import History, PastDecision, PastLabel, PastResult
 from chalicelib.intake import unrecordable_fields
-from chalicelib.marks import is_sensitive, misplaced
+from chalicelib.marks import is_sensitive, mentions_mark, misplaced
 from chalicelib.parameters import OVERRIDES, PARAMETERS, bind
 from chalicelib.photo import Photo
 from chalicelib.sensitive import Sensitive
@@ -206,7 +206,7 @@ def from_namespace(name: str, namespace: dict[str, Any], source: Source, code: b
         raise ContractError(
             name, [Fault("request-record", message, "drop exclude=True: a request is stored as validated")]
         )
-    if is_sensitive(graph) and (faults := misplaced(graph)):
+    if (is_sensitive(graph) or mentions_mark(graph)) and (faults := misplaced(graph)):
         raise ContractError(name, faults)
     fingerprints = {step: _fingerprint(entry, parameters) for step, entry in source.tasks.items()}
     return UseCase(name, version_of(code, parameters), parameters, graph, source, fingerprints, code)

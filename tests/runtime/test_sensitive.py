@@ -7,6 +7,7 @@ import itertools
 import json
 import subprocess
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +49,7 @@ NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 HEAD = """\
 import enum
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 from chalicelib.usecase import Photo, Sensitive, Subject, task
 
@@ -499,6 +500,58 @@ def test_what_cannot_be_sensitive(changes: dict[str, str], said: str) -> None:
     assert said in refused.value.faults[0].message
 
 
+SERIALIZED = """
+from pydantic import (
+    BaseModel, PlainSerializer, SerializeAsAny, WrapSerializer, field_serializer, model_serializer
+)
+
+class Inner(BaseModel):
+    number: Sensitive[str]
+
+class Request(BaseModel):
+    user_id: Subject
+    phone: {phone}
+    inner: Inner | None = None
+{method}
+
+class Decision(BaseModel):
+    outcome: str
+
+@task
+def found(user_id: str) -> {found}:
+    return ""
+
+def decide(found) -> Decision:
+    return Decision(outcome="a")
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"phone": "Annotated[Sensitive[str], PlainSerializer(lambda value: value)]"}, "Request.phone"),
+        ({"phone": "list[Annotated[Inner, WrapSerializer(lambda value, write: value.number)]]"}, "Request.phone"),
+        ({"phone": "SerializeAsAny[Sensitive[str]]"}, "Request.phone"),
+        ({"method": "@field_serializer('phone')\ndef write(self, value): return value"}, "Request.phone"),
+        (
+            {"method": "@field_serializer('inner')\ndef write(self, value): return value and dict(value)"},
+            "Request.inner",
+        ),
+        ({"method": "@model_serializer\ndef write(self): return dict(self)"}, "Request"),
+        ({"found": "Annotated[Sensitive[str], PlainSerializer(lambda value: value)]"}, "found"),
+    ],
+)
+def test_a_serializer_that_would_write_sensitive_values_plainly_is_refused(changes: dict[str, str], place: str) -> None:
+    sound = {"phone": "Sensitive[Annotated[str, PlainSerializer(str.upper)]]", "found": "str", "method": ""}
+    assert executed(SERIALIZED.format(**sound)).sensitive
+    parts = sound | {"phone": "Sensitive[str]"} | changes
+    parts["method"] = textwrap.indent(parts["method"], "    ")
+    with pytest.raises(ContractError) as refused:
+        executed(SERIALIZED.format(**parts))
+    assert [fault.rule for fault in refused.value.faults] == ["sensitive"]
+    assert refused.value.faults[0].message.startswith(f"{place}: what a serializer writes is stored as it is")
+
+
 @pytest.mark.parametrize("place", ["request", "decision", "task", "nested", "root", "generic", "dataclass"])
 def test_a_mark_is_found_wherever_it_is(place: str) -> None:
     parts = dict.fromkeys(["request", "decision", "task", "nested", "root", "generic", "dataclass"], "str")
@@ -625,6 +678,7 @@ def test_a_fact_that_is_stored_before_its_decision_is_sealed_and_opened(tmp_path
 def test_a_use_case_without_sensitive_fields_loads_no_cryptography() -> None:
     script = """
 import sys
+import textwrap
 from datetime import UTC, datetime
 import app
 from chalicelib import bootstrap
