@@ -44,7 +44,7 @@ def engine(
         use_cases: the names that a task's history may be asked for.
         vault: opens stored answers that are encrypted.
     """
-    past = nothing_before if database_url is None else _history(database_url, stage, use_cases)
+    past = _no_history(use_cases) if database_url is None else _history(database_url, stage, use_cases)
     return _engine(router(routing, database_url, observe, vault), past)
 
 
@@ -74,6 +74,11 @@ def _engine(router: Router, past: Callable[[Asking, str | None, datetime], Histo
 @lru_cache(maxsize=4)
 def _workers(router: Router) -> Workers:
     return Workers()
+
+
+@lru_cache(maxsize=4)
+def _no_history(use_cases: frozenset[str]) -> Callable[[Asking, str | None, datetime], History]:
+    return partial(nothing_before, use_cases=use_cases)
 
 
 @lru_cache(maxsize=4)

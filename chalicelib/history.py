@@ -224,9 +224,9 @@ class Stored:
         return json.loads(self._opened(text))
 
 
-def nothing_before(asking: Asking, subject: str | None, now: datetime) -> History:
-    """A history that holds nothing."""
-    return History.of(use_case=asking.use_case).asked_by(asking, subject, now)
+def nothing_before(asking: Asking, subject: str | None, now: datetime, use_cases: Collection[str] = ()) -> History:
+    """A history that holds nothing; the names of use cases are checked where they are given."""
+    return History.of(use_case=asking.use_case).asked_by(asking, subject, now, use_cases)
 
 
 def _within(wanted: Wanted, entries: Iterable[Entry]) -> list[Entry]:

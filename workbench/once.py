@@ -50,13 +50,13 @@ def prepare(project: Project, name: str, stage: str) -> tuple[UseCase, settings.
     return usecase, found, manifest
 
 
-def decide(usecase: UseCase, stage: settings.Settings, body: str) -> Ran:
-    """One run. Raises Malformed or Invalid when the body is no valid request."""
+def decide(usecase: UseCase, stage: settings.Settings, body: str, use_cases: frozenset[str] = frozenset()) -> Ran:
+    """One run. ``use_cases``: which a history may be asked for. Raises Malformed or Invalid for a body that is none."""
     # nothing is stored, so no photo is put anywhere either
     policy = replace(bootstrap.photos(stage.photos), upload=None)
     request = intake.read(usecase.request_model, body, policy)
     now = datetime.now(UTC)
-    result = bootstrap.engine(stage.routing).run(usecase, request, now, stage.deadline)
+    result = bootstrap.engine(stage.routing, use_cases=use_cases).run(usecase, request, now, stage.deadline)
     return Ran(usecase, request, now, result)
 
 

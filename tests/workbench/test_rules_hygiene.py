@@ -79,6 +79,7 @@ PUBLIC = [
     "import chalicelib.models",
     "import chalicelib.models as capabilities",
     "from chalicelib.usecase import Photo, Subject, task",
+    "from chalicelib.usecase import History, PastDecision, PastLabel, PastResult",
     "from chalicelib.models import Face, Moderation",
     "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from workbench.notebook import Cell",
 ]

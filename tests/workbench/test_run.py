@@ -104,6 +104,27 @@ def test_a_fallback_is_said_and_explained_in_the_trace(run: Callable[..., Result
     assert (score["result"], score["error"]["message"]) == (-1, "no score")
 
 
+def test_a_misspelt_use_case_of_a_history_is_told_before_it_is_served(
+    run: Callable[..., Result], project: Any, cell: Any
+) -> None:
+    past = """\
+@task(timeout=5)
+def before(history) -> int:
+    return len(history.decisions("payuot"))
+
+def decide(before) -> Decision:
+    return Decision(outcome="pay" if before else "review")"""
+    cells = [
+        cell(CONTRACT, "export", name="contract"),
+        cell("limit: int = 100  # pay at once below", "parameters", name="limits"),
+        cell(past, "export", name="steps"),
+    ]
+    project.notebook("payout", cells)
+    assert not project.build().failed
+    done = run()
+    assert (done.exit_code, "did you mean 'payout'?" in done.output) == (1, True)
+
+
 def test_a_provider_that_stood_in_is_told_apart_from_a_fallback() -> None:
     calls = [Call("predict", "http", "", "", 1.0, error="unreachable"), Call("predict", "local", "m", "1", 1.0)]
     result = Run('{"outcome": "pay"}', facts=[Fact("score", "k", "1", None, False, calls)])

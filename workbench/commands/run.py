@@ -56,7 +56,7 @@ def _decide(project: Project, name: str, given: str | None, stage: str) -> Ran:
         body = example(manifest, name) if given is None else _read(given)
         if body is None:
             raise CannotRun("the contract has no example: give --request JSON or --request @file.json")
-        return decide(usecase, settings, body)
+        return decide(usecase, settings, body, frozenset(manifest.names))
     except Invalid as error:
         problems = "".join(f"\n  {each['pointer'] or '(the whole)'}: {each['detail']}" for each in error.errors)
         raise CannotRun(f"the request is not valid:{problems}") from None

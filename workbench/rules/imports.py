@@ -16,7 +16,9 @@ from workbench.rules.places import at_node
 Import = ast.Import | ast.ImportFrom
 OURS = frozenset({"chalicelib", "workbench", "app", "serving"})
 PUBLIC = {
-    "usecase": frozenset({"Photo", "Sensitive", "Subject", "task"}),
+    "usecase": frozenset(
+        {"Photo", "Sensitive", "Subject", "task", "History", "PastDecision", "PastLabel", "PastResult"}
+    ),
     "models": None,
 }  # None: all that has no underscore
 
@@ -84,9 +86,10 @@ def _missing(node: Import, name: str) -> tuple[str, str]:
 def private_import(draft: Draft) -> Iterator[Problem]:
     """Of Artemis, exported code imports only `chalicelib.usecase` and `chalicelib.models`.
 
-    Of `usecase` it takes `task`, `Photo`, `Subject` and `Sensitive`. Everything else of Artemis may change with any
-    version, and `workbench`, `serving` and `app` are not there, or not ready, where the module is loaded. No import is
-    relative: in the notebook there is nothing to be relative to.
+    Of `usecase` it takes `task`, `Photo`, `Subject`, `Sensitive`, and the types of the past: `History`, `PastDecision`,
+    `PastResult`, `PastLabel`. Everything else of Artemis may change with any version, and `workbench`, `serving` and
+    `app` are not there, or not ready, where the module is loaded. No import is relative: in the notebook there is
+    nothing to be relative to.
 
     Bad:
         from chalicelib.engine import run
@@ -103,7 +106,9 @@ def private_import(draft: Draft) -> Iterator[Problem]:
         private = next((name for name in _imported(node) if _is_private(name)), None)
         if private:
             message = f"{private.removesuffix('.*')} is an inner part of Artemis"
-            hint = "import from chalicelib.models, or task, Photo, Subject and Sensitive from chalicelib.usecase"
+            hint = (
+                "import from chalicelib.models, or task, Photo, Subject, Sensitive or History from chalicelib.usecase"
+            )
             yield at_node(draft, "private-import", message, hint, node)
 
 
