@@ -60,7 +60,7 @@ def labels_of(service: Service, client: ApiKey, decision_id: str) -> dict[str, A
 
 def label_row(decision_id: str, wanted: LabelRequest, client: str) -> dict[str, Any]:
     """The row of ``labels``."""
-    made = {"id": str(uuid7()), "decision_id": decision_id, "client": client, "created_at": datetime.now(UTC)}
+    made = {"created_at": datetime.now(UTC), "id": str(uuid7()), "decision_id": decision_id, "client": client}
     return made | {"outcome": wanted.outcome, "who": wanted.who, "reason": wanted.reason}
 
 

@@ -13,6 +13,7 @@ from chalicelib.usecase import UseCase
 
 Row = dict[str, Any]
 
+LONGEST_OUTCOME = 100  # characters of the column; what is longer is a text, and no outcome to look decisions up by
 FORGOTTEN = "forgotten"  # the status of a decision of which only is left that it was taken
 
 
@@ -83,7 +84,7 @@ def outcome_of(decision: str | None) -> str | None:
     if decision is None or '"outcome"' not in decision:
         return None
     outcome = json.loads(decision).get("outcome")
-    return outcome if isinstance(outcome, str) else None
+    return outcome if isinstance(outcome, str) and len(outcome) <= LONGEST_OUTCOME else None
 
 
 def envelope(row: Row, **members: Any) -> str:

@@ -124,7 +124,8 @@ class Service:
     def decide_once(self, asked: Asked, request: Intake, attempt: Attempt | None = None) -> Decided:
         """Decide and store. ``attempt``: on what a keyed request's earlier attempts found, under its id and time."""
         usecase = asked.usecase
-        decision_id, now = (attempt.decision_id, attempt.now) if attempt else (str(uuid7()), datetime.now(UTC))
+        # the time first: the id's is then never before it, which is what lists and histories bound their search by
+        now, decision_id = (attempt.now, attempt.decision_id) if attempt else (datetime.now(UTC), str(uuid7()))
         run = self.engine.run(usecase, request, now, asked.left(), decision_id, attempt)
         if usecase.sensitive:
             sealing.hide(usecase, request, run)

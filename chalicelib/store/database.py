@@ -173,7 +173,7 @@ def _open_sqlite(url: URL) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise SettingsError(["ARTEMIS_DATABASE_URL: a database in memory is lost: name a file, as sqlite:///name.db"])
     _make_folder(url)
-    engine = create_engine(url, pool_size=16, max_overflow=16, pool_reset_on_return=None)
+    engine = create_engine(url, pool_size=16, max_overflow=16)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import sleep
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -105,6 +106,21 @@ def test_since_is_an_age_a_day_or_a_time_with_its_zone(api: InProcess, since: st
     made = refund(api)
     moment = datetime.now(UTC) - timedelta(minutes=2)
     assert made in ids(listed(api, since=since.format(day=moment.date(), moment=moment)))
+
+
+def test_a_decision_is_found_since_its_own_time(stored: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its id is no older than its time, however long one is made after the other."""
+
+    class Slow(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            sleep(0.003)
+            return datetime.now(tz)
+
+    monkeypatch.setattr("chalicelib.service.datetime", Slow)
+    made = refund(stored)
+    moment = stored.get(f"/v1/decisions/{made}").json["created_at"]
+    assert ids(listed(stored, since=moment)) == [made]
 
 
 def test_what_was_decided_before_since_is_left_out(stored: InProcess) -> None:

@@ -12,7 +12,7 @@ import pytest
 from store_rows import FACTS, decision, facts, half_written, ids, whole
 
 from chalicelib.errors import Unavailable
-from chalicelib.rows import Record
+from chalicelib.rows import Record, outcome_of
 from chalicelib.store import Store
 
 SEOUL = timezone(timedelta(hours=9))
@@ -110,3 +110,17 @@ def test_text_is_stored_as_it_is(store: Store, database_url: str) -> None:
     found = store.get(decision_id)
     assert found is not None
     assert found["request"] == request
+
+
+@pytest.mark.parametrize(("length", "is_class"), [(1, True), (100, True), (101, False), (5000, False)])
+def test_an_outcome_that_is_a_long_text_is_stored_in_the_decision_only(
+    store: Store, length: int, is_class: bool
+) -> None:
+    """PostgreSQL would refuse it: the same decision is stored on both."""
+    outcome = "가" * length
+    row = decision(decision=json.dumps({"outcome": outcome}, ensure_ascii=False))
+    store.save(whole(row | {"outcome": outcome_of(row["decision"])}))
+    found = store.get(row["id"])
+    assert found is not None
+    assert json.loads(found["decision"]) == {"outcome": outcome}
+    assert found["outcome"] == (outcome if is_class else None)

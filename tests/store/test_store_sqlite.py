@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from store_rows import FACTS, TABLES, decision, tables, whole
 
 from chalicelib.errors import SettingsError, Unavailable
@@ -109,3 +110,16 @@ def test_the_store_comes_back_when_its_file_does(database: Path) -> None:
     assert int(down.value.headers["Retry-After"]) > 0
     database.rmdir()
     assert store.get(save(store)) is not None
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(store: Store, database: Path) -> None:
+    """It would hold the file's only lock for as long as its connection waits in the pool."""
+    label = "INSERT INTO labels VALUES ('a', 'no decision', 'pay', 'b', NULL, 'c', '2026-11-26')"
+    with pytest.raises(Unavailable), store.database.begin() as connection:
+        connection.execute(text("PRAGMA defer_foreign_keys=ON"))  # what is wrong is seen at COMMIT
+        connection.execute(text(label))
+    with sqlite3.connect(database, timeout=0) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.rollback()
+    with store.database.begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM labels")).scalar_one() == 0
