@@ -172,7 +172,9 @@ def _header_name(key: str) -> str | None:
 
 
 def _headers(environ: WSGIEnvironment) -> dict[str, str]:
-    return {name: value for key, value in environ.items() if (name := _header_name(key)) and value}
+    """The headers that were sent, an empty one too: it is not the same as none. Content headers WSGI has by itself."""
+    sent = {key: value for key, value in environ.items() if value or key.startswith("HTTP_")}
+    return {name: value for key, value in sent.items() if (name := _header_name(key))}
 
 
 def _query(text: str) -> dict[str, list[str]] | None:

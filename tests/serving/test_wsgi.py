@@ -138,6 +138,12 @@ def test_what_a_request_does_not_have_is_null_as_in_api_gateway():
     assert [event[name] for name in ("body", "pathParameters", "multiValueQueryStringParameters")] == [None] * 3
 
 
+def test_a_header_that_was_sent_empty_is_not_taken_for_one_that_was_not():
+    headers = ask(make_app(), "/things/7", HTTP_IDEMPOTENCY_KEY="", CONTENT_TYPE="").json["headers"]
+    assert headers["Idempotency-Key"] == ""
+    assert "Content-Type" not in headers
+
+
 def test_every_request_has_its_own_id():
     ids = {ask(make_app(), "/").json["requestContext"]["requestId"] for _ in range(20)}
     assert len(ids) == 20
