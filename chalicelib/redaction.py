@@ -1,7 +1,7 @@
 """Masking sensitive values where they are not marked: in what exceptions say, and in what steps made of them.
 
-Finds a value's own text, also as it is quoted in Python or JSON, and numbers that are equal. What was computed from a
-value, such as its last four digits, is not recognised.
+Finds a value's own text, also as it is quoted in Python, JSON or a URL, and numbers that are equal. What was computed
+from a value, such as its last four digits, is not recognised.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from chalicelib.sensitive import MASK
 
 SHORT = 4  # ASCII characters: fewer stand for a value only as a word of their own
+LONG = 500  # characters: an expression of longer ones takes long to make
+MOST_VALUES = 2000  # of more, an expression takes seconds to make
 # pydantic shows what it refuses, and the middle of long values cut out
 INPUT = re.compile(r"input_value=.*?, input_type=", re.DOTALL)
 
@@ -29,12 +32,22 @@ class Redaction:
         leaves = {leaf for text in texts for leaf in leaves_of(json.loads(text))} - spared
         self._numbers = {leaf for leaf in leaves if isinstance(leaf, (int, float))}
         self._texts = {leaf for leaf in leaves if isinstance(leaf, str)}
-        forms = {form for leaf in self._texts for form in _forms(leaf)} | {repr(number) for number in self._numbers}
+        self._is_blunt = len(leaves) > MOST_VALUES
+        forms = set[str]() if self._is_blunt else self._all_forms()
         longest_first = sorted(forms - {""}, key=lambda form: (-len(form), form))
-        self._pattern = re.compile("|".join(map(_pattern, longest_first))) if longest_first else None
+        self._long = [form for form in longest_first if len(form) > LONG]
+        short = longest_first[len(self._long) :]
+        self._pattern = re.compile("|".join(map(_pattern, short))) if short else None
+
+    def _all_forms(self) -> set[str]:
+        return {form for leaf in self._texts for form in _forms(leaf)} | {repr(number) for number in self._numbers}
 
     def in_text(self, text: str) -> str:
-        """A text with the values in it masked."""
+        """A text with the values in it masked; all of it where there are too many to look for."""
+        if self._is_blunt:
+            return MASK
+        for form in self._long:
+            text = text.replace(form, MASK)
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
     def in_error(self, text: str) -> str:
@@ -44,12 +57,17 @@ class Redaction:
     def in_json(self, value: Any) -> Any:
         """JSON data with the values in it masked, in keys, too."""
         if isinstance(value, dict):
-            return {self.in_text(key): self.in_json(item) for key, item in value.items()}
+            return {self._in_key(key): self.in_json(item) for key, item in value.items()}
         if isinstance(value, list):
             return [self.in_json(item) for item in value]
         if isinstance(value, str):
             return MASK if value in self._texts else self.in_text(value)
         return MASK if _is_number(value) and value in self._numbers else value
+
+    def _in_key(self, key: str) -> str:
+        if self._is_blunt:  # the names of fields are keys, too
+            return MASK if key in self._texts else key
+        return self.in_text(key)
 
 
 def leaves_of(value: Any) -> Iterator[str | int | float]:
@@ -76,6 +94,9 @@ def _forms(text: str) -> Iterator[str]:
     yield ascii(text)[1:-1]
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
+    encoded = text.encode("utf-8", "backslashreplace")
+    yield repr(encoded)[2:-1]
+    yield from (quote(encoded), quote(encoded, safe=""), quote_plus(encoded))  # an address that could not be reached
     for kind in (date, datetime):
         try:
             moment = kind.fromisoformat(text)

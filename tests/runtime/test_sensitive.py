@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -34,7 +35,7 @@ from chalicelib.facts import Codec, NotRecordable
 from chalicelib.known import Known
 from chalicelib.photo import PhotoPolicy
 from chalicelib.questions import Question
-from chalicelib.redaction import Redaction, leaves_of
+from chalicelib.redaction import MOST_VALUES, Redaction, leaves_of
 from chalicelib.rows import Record, Taken, answer_rows, decision_row, result_rows
 from chalicelib.run import Intake, Run
 from chalicelib.sealing import hide, opened_fact, sealed_fact, sealed_record
@@ -431,6 +432,8 @@ def test_a_pointer_names_no_key_that_people_wrote() -> None:
         ([True, None, ""], "True, None and ''", "True, None and ''"),
         ([{"열쇠": ["값어치"]}], "열쇠 값어치", "[sensitive] [sensitive]"),
         (["길동", "길동이네"], "길동이네", "[sensitive]"),
+        (["김/철수"], f"{quote('김/철수')} {quote_plus('김/철수')}", "[sensitive] [sensitive]"),
+        (["김철수"], str("김철수".encode()), "b'[sensitive]'"),
     ],
 )
 def test_values_are_masked_in_what_exceptions_say(values: list[Any], said: str, shown: str) -> None:
@@ -442,6 +445,19 @@ def test_what_pydantic_was_given_is_masked_also_where_it_is_cut() -> None:
         TypeAdapter(int).validate_python("비밀" * 100)
     assert "비밀" in str(refused.value)
     assert "비밀" not in Redaction([]).in_error(str(refused.value))
+
+
+def test_of_very_many_values_texts_are_masked_whole() -> None:
+    """To look for each in each text would take minutes, which a request with that many could make of every trace."""
+    redaction = Redaction([json.dumps([f"이름-{number}" for number in range(MOST_VALUES + 1)])])
+    assert redaction.in_error("이름-7 is not there") == "[sensitive]"
+    data = {"carrier": "a", "이름-7": ["이름-7", 5, None]}
+    assert redaction.in_json(data) == {"carrier": "[sensitive]", "[sensitive]": ["[sensitive]", 5, None]}
+
+
+def test_a_very_long_value_is_masked_too() -> None:
+    letter = "편지 " * 300_000
+    assert Redaction([json.dumps(letter)]).in_error(f"this: {letter!r}!") == "this: '[sensitive]'!"
 
 
 def test_values_are_masked_in_json() -> None:
