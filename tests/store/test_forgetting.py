@@ -266,6 +266,16 @@ def test_a_photo_of_somebody_else_too_is_kept(store: Store, database: Database) 
     assert done.is_complete
 
 
+@pytest.mark.parametrize("place", [{"version": []}, {"etag": {}}, {"version": "1", "etag": "e"}, {}, {"uri": 1}])
+def test_what_only_looks_like_a_photo_is_none(store: Store, database: Database, place: dict[str, Any]) -> None:
+    """A field that takes any JSON may name an object of somebody else, or hold what no record has."""
+    save(store, NOW, **about(WHO, free={"digest": "", "s3": {"uri": photo("a.jpg")["s3"]["uri"], **place}}))
+    save(store, NOW, **about(OTHER, photo=photo("a.jpg", version="1")))
+    objects = Deleting()
+    done = forget(database, WHO, photos(objects), NOW)
+    assert (objects.deleted, done.decisions, done.is_complete) == ([], 1, True)
+
+
 def test_a_decision_stays_until_its_photo_can_be_deleted(store: Store, database: Database) -> None:
     for name in ("a.jpg", "b.jpg"):
         save(store, NOW, **about(WHO, photo=photo(name)))
@@ -381,6 +391,14 @@ def test_ids_are_texts_whatever_is_in_them(store: Store, database: Database, sub
     assert done.decisions == 1
     assert done.mentions is not None
     assert done.mentions.decisions == [mentions]
+
+
+def test_an_id_that_others_have_as_a_number_is_told(store: Store, database: Database) -> None:
+    whole(store, "4711")
+    mentions = save(store, NOW, subject=OTHER, request=json.dumps({"to": [4711], "sum": 47110, "yes": True}))
+    done = forget(database, "4711", photos(), NOW, replace=True)
+    assert done.mentions is not None
+    assert (done.mentions.decisions, done.mentions.in_longer_texts, done.is_complete) == ([], [mentions], False)
 
 
 def test_nobody_looks_around_when_told_not_to(store: Store, database: Database) -> None:

@@ -2,7 +2,7 @@
 
 What mentions somebody is a JSON text that is the person's id, or an object's key. It is replaced by a made-up name, the
 same one within a decision, so that its logic still sees one person; which name it is cannot be told from the id. Longer
-texts that contain the id are counted and left: an address that is changed leads nowhere.
+texts that contain the id are counted and left: an address that is changed leads nowhere. So are numbers that are it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Mentions:
 
     Args:
         decisions: ids of those of others in which a whole text is the person's id.
-        in_longer_texts: ids of those in which a longer text contains it.
+        in_longer_texts: ids of those in which a longer text contains it, or a number is it.
         answers: stored answers that contain it, which may be given to others.
         given: facts of others that rest on an answer paid for by a decision that was erased just now; they keep it.
         replaced: in how many of ``decisions``, in their order, the id was replaced.
@@ -136,6 +136,8 @@ class _Seen:
             return [self.walk(part) for part in node]
         if isinstance(node, dict):
             return {self._text(key): self.walk(value) for key, value in node.items()}
+        if type(node) is int:  # an id that is a number where it is not a Subject; no name can take its place
+            self.inside += str(node) == self.subject
         return node
 
     def _text(self, text: str) -> str:

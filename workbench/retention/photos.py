@@ -110,10 +110,16 @@ def objects_in(*texts: str | None) -> set[S3Object]:
 def _objects(node: Any) -> Iterator[S3Object]:
     if isinstance(node, dict):
         place = node.get("s3")
-        if "digest" in node and isinstance(place, dict) and str(place.get("uri", "")).startswith("s3://"):
+        if "digest" in node and isinstance(place, dict) and _is_place(place):
             yield S3Object.from_record(place)
     for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         yield from _objects(part)
+
+
+def _is_place(record: dict[str, Any]) -> bool:
+    """Whether it is as photos are recorded. Requests may hold what only looks so, in a field that takes any JSON."""
+    is_stated = record.keys() in ({"uri", "version"}, {"uri", "etag"})
+    return is_stated and all(isinstance(text, str) for text in record.values()) and record["uri"].startswith("s3://")
 
 
 def named_by_others(database: Database, objects: Collection[S3Object], subject: str) -> set[S3Object]:
