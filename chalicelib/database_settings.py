@@ -16,6 +16,7 @@ LOCAL_DATABASE = "sqlite:///.artemis/artemis.db"
 AUTH = "artemis_auth"  # in the URL's query; the store takes it out
 ENCRYPTED = ("require", "verify-ca", "verify-full")
 UNENCRYPTED = ("disable", "allow", "prefer")  # or perhaps so
+ELSEWHERE = {"hostaddr", "service", "conninfo", "PGHOSTADDR", "PGSERVICE"}  # they may lead elsewhere than the host
 AUTHENTICATING = re.compile(r"iam|secret:\S+")
 
 # as SQLAlchemy takes a URL apart: what another parser sees in it does not count
@@ -53,7 +54,8 @@ def _postgresql(
     if auth:
         problems += _auth_problems(auth, bool(found["password"]) or "password" in dict(query))
         query.append((AUTH, auth))
-    if needs_tls and not _is_socket(found["host"], query):
+    is_local = _is_socket(found["host"], query) and ELSEWHERE.isdisjoint([*environment, *dict(query)])
+    if needs_tls and not is_local:
         query += _tls(query, environment, problems)
     start = re.sub(r"^postgres(?=[:+])", "postgresql", found["start"])
     return f"{start}?{urlencode(query)}" if query else start
@@ -70,8 +72,7 @@ def _auth_problems(auth: str, has_password: bool) -> list[str]:
 def _is_socket(host: str | None, query: list[tuple[str, str]]) -> bool:
     """Whether it stays on this machine by a Unix socket, where there is no TLS."""
     hosts = [each for name, value in query if name == "host" for each in value.split(",")] + ([host] if host else [])
-    names = {name for name, _ in query}
-    return bool(hosts) and all(each[:1] in "/@" and each for each in hosts) and not names & {"hostaddr", "service"}
+    return bool(hosts) and all(each[:1] in "/@" and each for each in hosts)
 
 
 def _tls(query: list[tuple[str, str]], environment: Mapping[str, str], problems: list[str]) -> list[tuple[str, str]]:

@@ -48,6 +48,7 @@ def test_a_url_of_sqlite_stays_as_it_is(url: str, stage: str | None) -> None:
         "postgresql://u:p@localhost/x",
         "postgresql:///x",
         "postgresql:///x?host=/run/postgresql&hostaddr=10.0.0.1",
+        "postgresql:///x?host=/run/postgresql&conninfo=hostaddr%3D10.0.0.1",
         "postgresql:///x?host=/run/postgresql,db2",
         "postgresql:///x?service=theirs",
     ],
@@ -107,6 +108,11 @@ def test_the_environments_file_of_authorities_is_used() -> None:
 @pytest.mark.parametrize("url", ["postgresql:///x?host=/run/postgresql&sslmode=disable", "postgresql:///x?host=@name"])
 def test_a_unix_socket_needs_no_tls(url: str) -> None:
     assert query(url) == dict(make_url(url).query)
+
+
+@pytest.mark.parametrize("name", ["PGHOSTADDR", "PGSERVICE"])
+def test_what_may_lead_elsewhere_than_to_the_socket_needs_tls(name: str) -> None:
+    assert query("postgresql:///x?host=/run/postgresql", **{name: "10.0.0.1"}).items() >= VERIFIED.items()
 
 
 @pytest.mark.parametrize("auth", ["iam", "secret:artemis/db", "secret:arn:aws:secretsmanager:eu-west-1:1:secret:a-b"])
