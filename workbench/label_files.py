@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
@@ -76,15 +77,19 @@ def check(found: Read, about: dict[str, Labelled], manifest: Manifest) -> list[F
 def write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """A new file to be filled in, as spreadsheets open it: with a BOM, else they take Korean for something else.
 
-    Raises FileExistsError, or another OSError.
+    It holds requests, so nobody but its owner may read it. Raises FileExistsError, or another OSError.
     """
-    with path.open("x", encoding="utf-8-sig", newline="") as file:
+    with open(path, "x", encoding="utf-8-sig", newline="", opener=_for_its_owner) as file:
         writer = csv.writer(file)
         writer.writerow(["decision_id", "decided", "created_at", "request", "labels", "outcome", "who", "reason"])
         for row in rows:
             time, look = row["created_at"].strftime("%Y-%m-%d %H:%M:%S"), _look(row["request"])
             cells = [row["id"], row["outcome"], time, look, str(row["labels"]), "", "", ""]
             writer.writerow(map(harmless, cells))
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def harmless(text: str) -> str:

@@ -239,6 +239,11 @@ def test_a_file_that_is_there_is_replaced_only_by_force(local: Decided, tmp_path
     assert file.stat().st_mode & 0o077 == 0  # it is about people
 
 
+def test_a_name_that_says_no_format_is_answered_with_the_one_that_was_written(local: Decided, tmp_path: Path) -> None:
+    local.add()
+    assert told(run("--output", str(tmp_path / "out.csv"))).endswith("out.csv, as jsonl")
+
+
 def test_an_export_that_breaks_leaves_what_was_there(local: Decided, tmp_path: Path) -> None:
     local.add(request="{}", failure="no JSON")
     file = tmp_path / "out.jsonl"

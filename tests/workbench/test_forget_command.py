@@ -151,6 +151,7 @@ def test_mentions_are_said_and_replaced(store: Store) -> None:
     mentions = decided(store, "회원-1", candidates=[WHO])
     done = run(WHO, "--yes")
     assert done.exit_code == 1
+    assert "others that mention the subject: 1\n" in done.output
     assert f"in texts of their own: {mentions}" in done.output
     done = run(WHO, "--yes", "--mentions", "replace")
     assert (done.exit_code, "1 of them under a made-up name now" in done.output) == (0, True)

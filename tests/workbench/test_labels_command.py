@@ -276,7 +276,8 @@ def test_the_table_says_what_was_drawn(embedded: Decided) -> None:
         ["review", "1", "1", "1.00"],
     ]
     assert "--seed" in done.stdout
-    assert (embedded.project.root / "labels-photo_review.csv").exists()
+    path = embedded.project.root / "labels-photo_review.csv"
+    assert path.stat().st_mode & 0o077 == 0  # it holds requests
     again = embedded.run("sample", "photo_review")
     assert (again.exit_code, "is there already, and may hold labels" in again.output) == (2, True)
     assert len(embedded.rows(label_samples)) == 3

@@ -66,7 +66,7 @@ def export(
         count = _write(found, form, output)
         if not count:
             _check_names(project, engine, wanted)
-    _tell(found, count, output)
+    _tell(found, count, output, form)
     if not count:
         sys.exit(1)
 
@@ -138,7 +138,7 @@ def _check_names(project: Project, engine: Engine, wanted: Wanted) -> None:
         )
 
 
-def _tell(found: Export, count: int, output: Path | None) -> None:
+def _tell(found: Export, count: int, output: Path | None, form: str) -> None:
     """What was written, on standard error: standard output may be what was written."""
     wanted, forgotten = found.wanted, found.counts["forgotten"]
     left_out = f"; {forgotten:,} forgotten left out" if forgotten else ""
@@ -147,5 +147,6 @@ def _tell(found: Export, count: int, output: Path | None) -> None:
         click.echo(f"no such decision of {wanted.use_case} {period}{left_out}: nothing was written", err=True)
         return
     failed = f", {found.counts['failed']:,} of them failed" if found.counts["failed"] else ""
-    to = f" to {output}" if output else ""
+    is_unsaid = output is not None and output.suffix.removeprefix(".") not in (form, "json", "ndjson")
+    to = f" to {output}{f', as {form}' if is_unsaid else ''}" if output else ""
     click.echo(f"wrote {count:,} decision{'' if count == 1 else 's'}{failed}{to}{left_out}", err=True)

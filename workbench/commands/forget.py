@@ -175,8 +175,10 @@ def _print_mentions(done: Forgotten, mode: str) -> None:
         click.echo("decisions of others that mention the subject: nobody looked (--mentions skip)")
         return
     replaced = f", {found.replaced} of them under a made-up name now" if mode == "replace" else ""
-    click.echo(f"decisions of others that mention the subject: {len(found.decisions)}{replaced}")
-    for heading, ids in (("in texts of their own", found.decisions), ("in longer texts", found.in_longer_texts)):
+    together = len({*found.decisions, *found.in_longer_texts})
+    click.echo(f"decisions of others that mention the subject: {together}{replaced}")
+    longer = "in longer texts, which are not changed"
+    for heading, ids in (("in texts of their own", found.decisions), (longer, found.in_longer_texts)):
         if ids and not (mode == "replace" and ids is found.decisions):
             click.echo(f"  {heading}: {', '.join(ids[:SHOWN])}")
             _more(ids)
