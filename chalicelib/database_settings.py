@@ -51,6 +51,8 @@ def _postgresql(
     found: re.Match[str], auth: str, needs_tls: bool, environment: Mapping[str, str], problems: list[str]
 ) -> str:
     query = parse_qsl(found["query"] or "")
+    if "@" in (found["host"] or ""):  # so part of the password is taken for the host, which messages show
+        problems.append("ARTEMIS_DATABASE_URL: there are several @ before the host: write one in a password as %40")
     if auth:
         problems += _auth_problems(auth, bool(found["password"]) or "password" in dict(query))
         query.append((AUTH, auth))

@@ -142,6 +142,13 @@ def test_sqlite_has_nobody_to_authenticate_to() -> None:
     assert "is for PostgreSQL" in problem
 
 
+@pytest.mark.parametrize("stage", [None, "production"])
+@pytest.mark.parametrize("url", ["postgresql://u:s3@cret@db/x", "postgresql://u:s3cret@@db/x"])
+def test_a_password_that_would_be_part_of_the_host_is_refused(url: str, stage: str | None) -> None:
+    _, problems = settled(url, stage)
+    assert problems == ["ARTEMIS_DATABASE_URL: there are several @ before the host: write one in a password as %40"]
+
+
 @pytest.mark.parametrize("url", ["db.internal", "user:s3cret@db", "", "://x"])
 def test_what_is_no_url_is_refused_without_its_password(url: str) -> None:
     used, problems = settled(url)
