@@ -66,7 +66,7 @@ class Labels:
         ids = {row["decision_id"] for row in rows}
         with self._database.begin() as connection:
             if self._database.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": IMPORTS})
+                _wait_for_others(connection)
             missing = ids - _hold(connection, ids)
             if missing:
                 return sorted(missing)
@@ -78,6 +78,13 @@ class Labels:
             for some in batches(new.values()):
                 connection.execute(insert(labels), some)
         return len(new)
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """However long an import takes, the next one waits for its end; for rows it waits as little as anybody."""
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": IMPORTS})
+    connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
 
 
 def batches(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:

@@ -7,7 +7,7 @@ import json
 import random
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from statistics import mean
@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from uuid6 import uuid7
 
 from chalicelib.labels import LabelRequest, label_row
 from chalicelib.store import Store
+from chalicelib.store.database import Database
+from chalicelib.store.labels import IMPORTS, Labels
 from chalicelib.store.tables import decisions, label_samples
 from chalicelib.store.tables import labels as labels_table
 from workbench.commands.labels import labels
@@ -135,6 +137,18 @@ def test_imports_at_the_same_time_add_each_label_once(decided: Decided) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(add, range(4))) == [0, 0, 0, 90]
     assert len(decided.labels()) == 90
+
+
+def test_an_import_waits_for_a_long_one(new_postgres: Callable[[], str]) -> None:
+    url = new_postgres()
+    waiting = Labels(Database(f"{url}&options=-c%20lock_timeout%3D50", patient=True))
+    with Store(url).database.begin() as other, ThreadPoolExecutor(1) as pool:
+        other.execute(text(f"SELECT pg_advisory_xact_lock({IMPORTS})"))
+        added = pool.submit(waiting.add_new, [])
+        with pytest.raises(TimeoutError):
+            added.result(timeout=0.5)
+        other.rollback()
+        assert added.result(timeout=10) == 0
 
 
 def test_a_decision_forgotten_while_its_label_is_checked_stops_the_import(decided: Decided) -> None:
