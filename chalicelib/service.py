@@ -158,14 +158,16 @@ class Service:
 
     def get(self, client: ApiKey, decision_id: str, with_trace: bool = False) -> str:
         """A stored decision's envelope as JSON text. Raises as ``readable`` does."""
+        # facts go with their decision: who reads them first and finds it then has all of them
+        results = self.store().results(decision_id) if with_trace and is_uuid(decision_id) else []
         row = self.readable(client, decision_id)
         if not with_trace:
             return envelope(self.shown(row))
         version = self._version(row["use_case"], row["version"])
         from chalicelib import trace
 
-        results, prices = self.store().results(decision_id), self.manifest.pricing
-        traced = trace.build(row, results, version, self.settings.stage == LOCAL, prices, self.vault)
+        is_local, prices = self.settings.stage == LOCAL, self.manifest.pricing
+        traced = trace.build(row, results, version, is_local, prices, self.vault)
         return envelope(self.shown(row), trace=traced)
 
     def list_decisions(self, client: ApiKey, query: Mapping[str, list[str]]) -> str:

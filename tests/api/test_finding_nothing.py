@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from api_client import InProcess, OverSocket, make_event
+from api_client import InProcess, MakeApi, OverSocket, make_event
 from api_pictures import asking
+from sqlalchemy import delete
 
 from chalicelib.errors import NotFound
+from chalicelib.store import Store
+from chalicelib.store.tables import decisions
 
 OK = {"user_id": "u-1", "amount": 1.0}
 NOWHERE = "01a20901-1225-7b1d-a4ef-1cbad7369f76"
@@ -112,9 +117,7 @@ def test_a_body_that_says_it_is_json_in_any_way_is_read(api: InProcess, media: s
     assert api.post("/v1/use-cases/refund-check/decisions", body, **{"Content-Type": media}).status == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v2/use-cases", "/v1/labels", "/favicon.ico", "/docs/../app.py", "/가"]
-)
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2/use-cases", "/v1/labels", "/favicon.ico", "/docs/../app.py", "/가"])
 def test_a_path_that_is_not_there_is_not_found(wire: OverSocket, path: str) -> None:
     wire.get(path).problem(404, "not-found")
     wire.post(path, "{}").problem(404, "not-found")
@@ -152,3 +155,24 @@ def test_a_body_that_the_gateway_mangled_is_a_malformed_body(api: InProcess, cha
         answer = app(event | change, None)
     assert answer["statusCode"] == 400
     assert api.rows() == (0, 0)
+
+
+@pytest.mark.parametrize("query", ["get", "results"])
+def test_a_trace_is_whole_or_not_there_while_decisions_are_deleted(
+    make_api: MakeApi, emptied_url: str, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """Whichever of its two queries is the first, the decision goes after it; or else after the second."""
+    api = make_api(url=emptied_url)
+    made = api.decide("refund-check", OK).json["id"]
+    whole = api.get(f"/v1/decisions/{made}", {"include": ["trace"]}).json
+    read = getattr(Store, query)
+
+    def read_and_delete(store: Store, decision_id: str) -> Any:
+        found = read(store, decision_id)
+        with store.database.begin() as connection:
+            connection.execute(delete(decisions).where(decisions.c.id == decision_id))
+        return found
+
+    monkeypatch.setattr(Store, query, read_and_delete)
+    reply = api.get(f"/v1/decisions/{made}", {"include": ["trace"]})
+    assert reply.status == 404 or reply.json == whole
