@@ -178,4 +178,4 @@ def test_the_command_reports_and_ends_with_1(project: Any, decided: tuple[str, s
     ran = project.artemis("test", "naming", "--tier", "cases", "--format", "json", "--junit", "junit.xml")
     assert ran.returncode == 1 and json.loads(ran.stdout)[0]["failed"] == 1
     assert "<failure" in (project.root / "junit.xml").read_text("utf-8")
-    assert project.artemis("case", "add", "nope", "--database-url", url).returncode == 2
+    assert project.artemis("case", "add", "nope", "--database", url).returncode == 2

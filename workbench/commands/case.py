@@ -32,7 +32,13 @@ def case() -> None:
     help='What should have been decided; only these fields are compared. VALUE is text or JSON: reasons=["nudity"].',
 )
 @click.option("--stage", default=None, help="Stage whose database is read; default: ARTEMIS_STAGE, or local.")
-@click.option("--database-url", default=None, help="Where the decision is stored; default: ARTEMIS_DATABASE_URL.")
+@click.option(
+    "--database",
+    "--database-url",
+    "database_url",
+    metavar="URL",
+    help="Where it is stored; default: ARTEMIS_DATABASE_URL.",
+)
 def add(decision_id: str, note: str, expect: tuple[str, ...], stage: str | None, database_url: str | None) -> None:
     """Make the stored decision DECISION_ID a case of its use case."""
     from workbench.testing.cases import BadCase
@@ -66,7 +72,7 @@ def _database_url(stage: str | None) -> str:
     stage = stage or os.environ.get("ARTEMIS_STAGE", LOCAL)
     url = os.environ.get("ARTEMIS_DATABASE_URL")
     if not url and stage != LOCAL:
-        raise CannotRun(f"the stage {stage!r} needs --database-url, or ARTEMIS_DATABASE_URL set")
+        raise CannotRun(f"the stage {stage!r} needs --database, or ARTEMIS_DATABASE_URL set")
     return url or DEFAULT_DATABASE
 
 

@@ -19,7 +19,7 @@ from workbench.testing import load
 from workbench.testing.cases import BadCase, Case, append
 
 HIDDEN = "the decision has sensitive values, which no file of the project may hold: write a case with made-up ones"
-UNKNOWN = "there is no decision {} in this database: is --database-url (ARTEMIS_DATABASE_URL) the one it was stored in?"
+UNKNOWN = "there is no decision {} in this database: is --database (ARTEMIS_DATABASE_URL) the one it was stored in?"
 
 
 def promote(project: Project, url: str, decision_id: str, note: str, expect: dict[str, Any]) -> tuple[Case, Path]:
