@@ -119,7 +119,10 @@ def _owned_by(claim: Any, owner: Any) -> Any:
 _KEEP = insert(claimed_facts).from_select(
     list(claimed_facts.columns),
     select(*(bindparam(column.name, type_=column.type) for column in claimed_facts.columns)).where(
-        select(idempotency).where(_owned_by(bindparam("claim"), bindparam("owner"))).exists()
+        select(idempotency)
+        .where(_owned_by(bindparam("claim"), bindparam("owner")))
+        .with_for_update(read=True, key_share=True)  # else it would be stored after a takeover that it waited for
+        .exists()
     ),
 )
 _END = (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from store_rows import decision, whole
 from uuid6 import uuid7
 
@@ -17,7 +18,7 @@ from chalicelib.claim import DONE, KEPT, OPEN, RUNNING, Claim
 from chalicelib.errors import Conflict, Unavailable
 from chalicelib.store import Store
 from chalicelib.store.claims import Claims
-from chalicelib.store.tables import claimed_facts, decisions
+from chalicelib.store.tables import claimed_facts, decisions, idempotency
 
 AT = datetime(2026, 3, 1, 12, 30, 0, 123456, tzinfo=UTC)
 SECONDS = timedelta(seconds=20)
@@ -209,6 +210,20 @@ def test_who_lost_its_claim_keeps_no_facts_and_ends_nothing(store: Store, claims
     with pytest.raises(Conflict):
         end(store, second)
     assert count(store, decisions) == 1
+
+
+def test_a_fact_that_comes_while_another_takes_over_is_not_kept(store: Store, claims: Claims) -> None:
+    """Its statement began when its finder was the owner still; the new owner has looked for facts before it ends."""
+    first, second = take(claims, wanted()), wanted(AT + SECONDS)
+    with ThreadPoolExecutor(1) as pool:
+        with store.database.begin() as connection:
+            connection.execute(select(idempotency).with_for_update())
+            keeping = pool.submit(claims.keep, first, fact(first))
+            with pytest.raises(TimeoutError):
+                keeping.result(timeout=0.3)
+            connection.execute(update(idempotency).values(decision_id=second.decision_id))
+        keeping.result(timeout=10)
+    assert claims.facts(first) == []
 
 
 def test_an_end_that_cannot_be_stored_changes_nothing(store: Store, claims: Claims) -> None:
