@@ -25,6 +25,7 @@ LOCAL = "local"
 DEFAULT_DATABASE = database_settings.LOCAL_DATABASE
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENDPOINT = re.compile(r"(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^@?#\s]*)?")
+CLIENT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}")  # stored with each decision
 STAGE_KEYS = {*routing.KEYS, "use_cases", "photos", "deadline"}
 
 
@@ -198,7 +199,9 @@ def _api_keys(text: str | None, stage: str, problems: list[str]) -> tuple[ApiKey
 def _api_key(client: str, entry: Any, problems: list[str]) -> ApiKey | None:
     digest = entry.get("sha256") if isinstance(entry, dict) else None
     names = entry.get("use_cases") if isinstance(entry, dict) else None
-    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+    if not CLIENT.fullmatch(client):
+        problems.append(f"ARTEMIS_API_KEYS: client {client[:100]!r}: a name has 1 to 100 visible characters")
+    elif not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
         problems.append(f"ARTEMIS_API_KEYS: client {client!r} needs sha256: 64 lower-case hex digits")
     elif entry.keys() - {"sha256", "use_cases"}:
         problems.append(f"ARTEMIS_API_KEYS: client {client!r} has more than sha256 and use_cases")
