@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -34,12 +35,22 @@ def test_an_encryption_key_is_all_that_is_printed_and_seals() -> None:
 def test_a_client_gets_in_with_its_key_where_the_entry_is_set() -> None:
     said = artemis("client", "앱", "--use-case", "photo-review", "--use-case", "refund_check")
     assert said.exit_code == 0, said.output
-    _, key, _, entry = (line.strip() for line in said.output.splitlines())
+    _, key, _, entry = (line.strip() for line in said.stdout.splitlines())
     environment = {"ARTEMIS_STAGE": "production", "ARTEMIS_DATABASE_URL": URL, "ARTEMIS_API_KEYS": entry}
     settings = load(environment, {"production": {}}, ["photo_review"])
     client = authenticate(f"Bearer {key}", settings)
     assert client.client == "앱" and client.use_cases == {"photo_review", "refund_check"}
     assert key not in entry
+
+
+def test_a_misspelt_use_case_is_noted(project: Any, sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.notebook("photo_review", sound())
+    monkeypatch.chdir(project.root)
+    said = artemis("client", "app", "--use-case", "photo-revew", "--use-case", "photo-review")
+    assert (said.exit_code, said.stderr) == (
+        0,
+        "note: there is no use case 'photo-revew': did you mean 'photo_review'?\n",
+    )
 
 
 def test_a_client_may_call_everything_where_nothing_is_said() -> None:

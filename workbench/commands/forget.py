@@ -108,6 +108,7 @@ def _photos(buckets: set[str], stage: str, keep: bool, is_rehearsal: bool) -> Ph
 def _work(database: Database, subject: str, photos: Photos, mentions: str, yes: bool, dry_run: bool) -> Forgotten:
     from chalicelib.errors import Unavailable
     from chalicelib.store.reading import Unreadable
+    from chalicelib.store.reasons import reason
     from workbench.retention.forgetting import forget, planned
 
     look_around = mentions != "skip"
@@ -118,7 +119,8 @@ def _work(database: Database, subject: str, photos: Photos, mentions: str, yes: 
     try:
         return forget(database, subject, photos, datetime.now(UTC), look_around, mentions == "replace")
     except (Unavailable, Unreadable) as error:
-        raise CannotRun(f"{error}; what was erased stays erased: run it again") from None
+        cause = f" ({reason(error.__cause__)})" if isinstance(error, Unavailable) and error.__cause__ else ""
+        raise CannotRun(f"{error}{cause}; what was erased stays erased: run it again") from None
 
 
 def _ask(database: Database, subject: str) -> None:

@@ -7,7 +7,7 @@ import re
 
 import click
 
-from workbench.commands.common import format_option
+from workbench.commands.common import CannotRun, find_project, find_use_case, format_option
 
 NAME = re.compile(r"\S(.{0,98}\S)?")  # a client is stored with each of its decisions, in 100 characters
 USE_CASE = re.compile(r"[a-z][a-z0-9_-]*")
@@ -44,6 +44,7 @@ def client(name: str, use_cases: tuple[str, ...], form: str) -> None:
     import secrets
 
     _check(name, use_cases)
+    _note_unknown(use_cases)
     key = secrets.token_urlsafe(32)
     allowed = sorted({use_case.replace("-", "_") for use_case in use_cases}) or ["*"]
     entry: dict[str, dict[str, object]] = {
@@ -63,6 +64,19 @@ def _check(name: str, use_cases: tuple[str, ...]) -> None:
     for use_case in use_cases:
         if not USE_CASE.fullmatch(use_case):
             raise click.BadParameter(f"{use_case!r} is no use case's name", param_hint="--use-case")
+
+
+def _note_unknown(use_cases: tuple[str, ...]) -> None:
+    """Say which names are no use cases of this project, if this is one: a misspelt one lets nobody in, silently."""
+    try:
+        project = find_project()
+    except CannotRun:
+        return
+    for use_case in use_cases:
+        try:
+            find_use_case(project, use_case)
+        except CannotRun as error:
+            click.echo(f"note: {error.message}", err=True)
 
 
 def _line(entry: dict[str, dict[str, object]]) -> str:

@@ -69,6 +69,7 @@ def _before(age: str, now: datetime, whole_months: bool) -> datetime:
 
 def _work(database: Database, before: datetime, now: datetime, yes: bool, dry_run: bool) -> Purged:
     from chalicelib.errors import Unavailable
+    from chalicelib.store.reasons import reason
     from workbench.retention.purging import planned, purge
 
     if dry_run or not yes:
@@ -79,7 +80,7 @@ def _work(database: Database, before: datetime, now: datetime, yes: bool, dry_ru
     try:
         return purge(database, before, now)
     except Unavailable as error:
-        cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
+        cause = f" ({reason(error.__cause__)})" if error.__cause__ else ""
         raise CannotRun(f"{error.detail}{cause}; what was deleted stays deleted: run it again") from None
 
 
