@@ -22,7 +22,7 @@ from pydantic_core import PydanticSerializationError
 from typing_extensions import is_typeddict
 
 from chalicelib.errors import ArtemisError
-from chalicelib.sensitive import SEALED, Writer, holds_sensitive
+from chalicelib.sensitive import SEALED, Writer, holds_sensitive, is_as_annotated
 
 KINDS = "JSON scalars, dict, list, tuple, Literal, Enum, datetime, a pydantic model or a dataclass"
 SCALARS = (str, int, float, bool, type(None))
@@ -54,6 +54,11 @@ class Codec:
         """The value as it is recorded, and as it is read back: what its annotation does not know is gone."""
         text = self.encode(value)
         decoded = self.decode(text)
+        if self.sensitive and not is_as_annotated(self._adapter.dump_json, decoded):
+            message = f"a validator gives what does not fit the annotation {self._expected}"
+            raise NotRecordable(
+                f"{message}, so what is Sensitive in it would be stored plainly: annotate what it gives"
+            )
         return (text if type(decoded) in SCALARS else self.encode(decoded)), decoded
 
     def encode(self, value: Any) -> str:

@@ -22,7 +22,7 @@ from chalicelib.errors import ContractError, Fault, Invalid, Malformed
 from chalicelib.facts import ECHOING, all_finite, escape, find, find_key, has_nul, has_surrogate, not_finite, suspicious
 from chalicelib.photo import Photo, PhotoPolicy
 from chalicelib.run import Intake
-from chalicelib.sensitive import SEALED, holds_sensitive
+from chalicelib.sensitive import SEALED, holds_sensitive, is_as_annotated
 
 MAX_ERRORS = 50  # problems that one answer lists
 MAX_VALUES = 500_000  # reading more, or refusing each, would keep every other request waiting
@@ -84,7 +84,15 @@ def _read_back(model: type[BaseModel], record: str) -> BaseModel:
     if found.model_dump_json(round_trip=True, warnings=False) != record:
         fault = "reading the record of a request gives another request: a validator changes what it is given twice"
         raise ContractError(model.__name__, [Fault("request-record", fault)])
+    if _is_sensitive(model) and not is_as_annotated(found.model_dump_json, round_trip=True):
+        fault = "a validator gives what does not fit its annotation, so what is Sensitive would be stored plainly"
+        raise ContractError(model.__name__, [Fault("sensitive", f"{fault}: annotate what it gives")])
     return found
+
+
+@lru_cache(maxsize=256)
+def _is_sensitive(model: type[BaseModel]) -> bool:
+    return holds_sensitive(model.__pydantic_core_schema__)
 
 
 def _look_closer(request: BaseModel, text: str, record: str) -> None:

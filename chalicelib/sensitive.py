@@ -8,11 +8,11 @@ members are found, opened and masked in the text, and opening gives back the ver
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema, to_json
+from pydantic_core import CoreSchema, PydanticSerializationError, core_schema, to_json
 
 T = TypeVar("T")
 
@@ -75,6 +75,18 @@ Sensitive = Annotated[T, SensitiveMark()]
 def masked(text: str) -> str:
     """A JSON text with every sealed member masked. Takes no key."""
     return MEMBER.sub(f'"{MASK}"', text) if SEALED in text else text
+
+
+def is_as_annotated(dump: Callable[..., Any], *value: Any, **how: Any) -> bool:
+    """Whether a value is what its annotations say, all of it.
+
+    Where a part is not, pydantic writes it as whatever it is, and the marks in its annotation count for nothing.
+    """
+    try:
+        dump(*value, **how, warnings="error", context=Masking())
+    except PydanticSerializationError:  # it shows the value
+        return False
+    return True
 
 
 def holds_sensitive(schema: Mapping[str, Any]) -> bool:

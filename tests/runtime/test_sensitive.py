@@ -568,6 +568,57 @@ def test_a_serializer_that_would_write_sensitive_values_plainly_is_refused(chang
     assert refused.value.faults[0].message.startswith(f"{place}: what a serializer writes is stored as it is")
 
 
+CHANGING = """
+from pydantic import field_validator
+
+class Request(BaseModel):
+    user_id: Subject
+    names: {request} = ()
+
+    @field_validator("names")
+    @classmethod
+    def once(cls, names):
+        return tuple(dict.fromkeys(names))
+
+class Found(BaseModel):
+    names: {found}
+
+    @field_validator("names")
+    @classmethod
+    def once(cls, names):
+        return tuple(dict.fromkeys(names))
+
+class Decision(BaseModel):
+    outcome: str
+
+@task
+def found(user_id: str) -> Found:
+    return Found(names=["김철수"])
+
+def decide(found) -> Decision:
+    return Decision(outcome="a")
+"""
+
+
+def test_a_validator_whose_result_pydantic_would_write_without_its_marks_is_refused(engine: Engine) -> None:
+    """A tuple under list[Sensitive[str]] is written as any tuple is, and the marks in it count for nothing."""
+    names = {"request": "tuple[Sensitive[str], ...]", "found": "tuple[Sensitive[str], ...]"}
+    body, vault = '{"user_id": "u", "names": ["길동", "길동"]}', Vault([new_key()])
+    _, run, record = decided(executed(CHANGING.format(**names)), body, engine, vault)
+    assert run.failure is None
+    assert "길동" not in record.decision["request"] and "김철수" not in str(record.results)
+    changing = executed(CHANGING.format(**names | {"request": "list[Sensitive[str]]"}))
+    with pytest.raises(ContractError, match="stored plainly: annotate what it gives") as refused:
+        intake.read(changing.request_model, body, PhotoPolicy())
+    assert "길동" not in "".join(traceback.format_exception(refused.value))
+    _, run, record = decided(
+        executed(CHANGING.format(**names | {"found": "list[Sensitive[str]]"})), body, engine, vault
+    )
+    assert run.failure is not None and run.failure.step == "found"
+    assert "so what is Sensitive in it would be stored plainly" in run.failure.error["message"]
+    assert "김철수" not in str((record, run.failure.error["message"]))
+
+
 @pytest.mark.parametrize("place", ["request", "decision", "task", "nested", "root", "generic", "dataclass"])
 def test_a_mark_is_found_wherever_it_is(place: str) -> None:
     parts = dict.fromkeys(["request", "decision", "task", "nested", "root", "generic", "dataclass"], "str")
