@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from threading import local
 from typing import Annotated, Any, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -47,9 +48,18 @@ class Collecting(Writer):
         return None
 
 
+_inside = local()  # of a sensitive field that is being written in this thread
+
+
 def _write(value: Any, handler: Any, info: Any) -> Any:
-    plain = handler(value)
-    return info.context.write(to_json(plain).decode()) if isinstance(info.context, Writer) else plain
+    if not isinstance(info.context, Writer) or getattr(_inside, "sensitive", False):
+        return handler(value)  # sealed over again at each depth a text would grow by a third, and by a third of that
+    _inside.sensitive = True
+    try:
+        plain = handler(value)
+    finally:
+        _inside.sensitive = False
+    return info.context.write(to_json(plain).decode())
 
 
 class SensitiveMark:

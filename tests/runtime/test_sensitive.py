@@ -568,6 +568,33 @@ def test_a_serializer_that_would_write_sensitive_values_plainly_is_refused(chang
     assert refused.value.faults[0].message.startswith(f"{place}: what a serializer writes is stored as it is")
 
 
+def test_what_is_sensitive_within_sensitive_is_sealed_once(engine: Engine, vault: Vault) -> None:
+    """Once at each depth, 90 of them would make terabytes of a request of a kilobyte."""
+    code = """
+class Node(BaseModel):
+    name: Sensitive[str]
+    below: Sensitive[list["Node"]] = []
+
+class Request(BaseModel):
+    user_id: Subject
+    node: Node
+
+class Decision(BaseModel):
+    outcome: str
+
+def decide(request) -> Decision:
+    return Decision(outcome="a")
+"""
+    node: dict[str, Any] = {"name": "김철수", "below": []}
+    for _ in range(90):
+        node = {"name": "김철수", "below": [node]}
+    request, _, record = decided(executed(code), json.dumps({"user_id": "u", "node": node}), engine, vault)
+    stored = record.decision["request"]
+    assert "김철수" not in stored and len(stored) < 10_000
+    assert vault.open(stored) == request.record
+    assert json.loads(masked(stored))["node"] == {"name": "[sensitive]", "below": "[sensitive]"}
+
+
 CHANGING = """
 from pydantic import field_validator
 
