@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 LOCAL_DATABASE = "sqlite:///.artemis/artemis.db"
 AUTH = "artemis_auth"  # in the URL's query; the store takes it out
+POOLER = "artemis_pooler"  # likewise
 ENCRYPTED = ("require", "verify-ca", "verify-full")
 UNENCRYPTED = ("disable", "allow", "prefer")  # or perhaps so
 ELSEWHERE = {"hostaddr", "service", "conninfo", "PGHOSTADDR", "PGSERVICE"}  # they may lead elsewhere than the host
@@ -53,6 +54,8 @@ def _postgresql(
     query = parse_qsl(found["query"] or "")
     if "@" in (found["host"] or ""):  # so part of the password is taken for the host, which messages show
         problems.append("ARTEMIS_DATABASE_URL: there are several @ before the host: write one in a password as %40")
+    if dict(query).get(POOLER, "yes") != "yes":  # the store asks only whether it is there
+        problems.append(f"ARTEMIS_DATABASE_URL: {POOLER} is yes, or left out")
     if auth:
         problems += _auth_problems(auth, bool(found["password"]) or "password" in dict(query))
         query.append((AUTH, auth))

@@ -137,6 +137,12 @@ def test_a_password_and_another_way_to_authenticate_are_refused(url: str) -> Non
     assert "s3cret" not in problem
 
 
+def test_a_pooler_is_there_or_is_not() -> None:
+    start = "postgresql://artemis@db/artemis?artemis_pooler="
+    assert settled(f"{start}yes", None) == (f"{start}yes", [])
+    assert settled(f"{start}no", None)[1] == ["ARTEMIS_DATABASE_URL: artemis_pooler is yes, or left out"]
+
+
 def test_sqlite_has_nobody_to_authenticate_to() -> None:
     (problem,) = settled("sqlite:///x.db", None, ARTEMIS_DATABASE_AUTH="iam")[1]
     assert "is for PostgreSQL" in problem

@@ -204,6 +204,11 @@ def test_a_database_that_is_not_there_cannot_be_checked(here: Path) -> None:
     assert "s3cret" not in done.output
 
 
+def test_a_misspelt_option_of_a_url_is_told(here: Path) -> None:
+    done = run("check", "--database", "postgresql://artemis:s3cret@127.0.0.1:1/artemis?sslmod=require")
+    assert (done.exit_code, 'invalid connection option "sslmod"' in done.output) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["check", "upgrade"])
 def test_what_is_no_database_is_told(here: Path, command: str) -> None:
     (here / "text.db").write_text("no database\n" * 100)
