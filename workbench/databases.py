@@ -6,6 +6,7 @@ Files are relative to the project, as they are for the service, or to the curren
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,19 +41,20 @@ class Named:
     is_default: bool
 
 
-def name_database(named: str | None) -> Named:
+def name_database(named: str | None, stage: str | None = None) -> Named:
     """Which database is meant; it need not be there. What is no URL is left as it is.
 
-    Raises CannotRun when the stage's service would not use it so: without TLS, outside the local stage.
+    ``stage``: whose it is; None: as ARTEMIS_STAGE says, or the local one's. Raises CannotRun when the stage's service
+    would not use it so: without TLS, outside the local stage.
     """
     from chalicelib.settings import DEFAULT_DATABASE
 
     by = "ARTEMIS_DATABASE_URL" if named is None else "--database"
     url = os.environ.get(by) if named is None else named
-    return Named(_as_the_service(_in_project(url or DEFAULT_DATABASE), by), by, not url)
+    return Named(_as_the_service(_in_project(url or DEFAULT_DATABASE), by, stage), by, not url)
 
 
-def _as_the_service(url: str, by: str) -> str:
+def _as_the_service(url: str, by: str, stage: str | None) -> str:
     """A PostgreSQL URL with what the service adds to it: TLS, and how to authenticate unless it has a password."""
     from chalicelib import database_settings
     from chalicelib.settings import LOCAL
@@ -63,14 +65,14 @@ def _as_the_service(url: str, by: str) -> str:
     environment = {**os.environ, "ARTEMIS_DATABASE_URL": url}
     if found["password"] and by == "--database":
         environment.pop("ARTEMIS_DATABASE_AUTH", None)
-    stage, problems = os.environ.get("ARTEMIS_STAGE", LOCAL), list[str]()
+    stage, problems = stage or os.environ.get("ARTEMIS_STAGE", LOCAL), list[str]()
     settled = database_settings.resolve(environment, None if stage == LOCAL else stage, problems)
     if problems:
         raise CannotRun("; ".join(problems).replace("ARTEMIS_DATABASE_URL", by))
     return settled
 
 
-def open_database(named: str | None) -> Database:
+def open_database(named: str | None, stage: str | None = None) -> Database:
     """A database for reading and writing, its schema checked. The caller closes it.
 
     Raises CannotRun when there is none, or it cannot be used, or its schema does not suit. No database is created.
@@ -78,7 +80,7 @@ def open_database(named: str | None) -> Database:
     from chalicelib.store.database import Database
     from chalicelib.store.reading import sqlite_file
 
-    meant = name_database(named)
+    meant = name_database(named, stage)
     with telling(meant):
         sqlite_file(meant.url)
         database = Database(meant.url, patient=True)
@@ -90,11 +92,11 @@ def open_database(named: str | None) -> Database:
     return database
 
 
-def open_readable(named: str | None) -> Engine:
+def open_readable(named: str | None, stage: str | None = None) -> Engine:
     """An engine that only reads, and changes nothing, not even a SQLite file's mode. Raises CannotRun as above."""
     from chalicelib.store.reading import open_reader
 
-    meant = name_database(named)
+    meant = name_database(named, stage)
     with telling(meant):
         return open_reader(meant.url)
 
@@ -110,7 +112,8 @@ def telling(meant: Named | None = None) -> Iterator[None]:
     by = meant.by if meant else "ARTEMIS_DATABASE_URL"
     same = by == "--database"
     try:
-        yield
+        with _said_once():
+            yield
     except NoUrl as error:
         raise CannotRun(f"{by}: {error}") from None
     except NoDatabase as error:
@@ -123,6 +126,21 @@ def telling(meant: Named | None = None) -> Iterator[None]:
     except Unavailable as error:
         cause = f" ({reason(error.__cause__)})" if error.__cause__ else ""
         raise CannotRun(f"{error.detail}{cause}; nothing was changed") from None
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """The store logs why it cannot be reached; a command ends with a message that says so."""
+    log = logging.getLogger("artemis")
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("the store cannot be reached")
+
+    log.addFilter(is_news)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_news)
 
 
 def _other(meant: Named | None) -> str:

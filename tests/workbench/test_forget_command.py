@@ -136,6 +136,12 @@ def test_a_bucket_that_the_stage_does_not_name(store: Store, s3: S3) -> None:
     assert "kept: s3://member-photos/a.jpg" in done.output
 
 
+def test_the_database_of_the_stage_is_asked_over_tls(store: Store) -> None:
+    done = run("회원-1", "--yes", "--stage", "staging", "--database", "postgresql://u:s3cret@db/x?sslmode=prefer")
+    assert (done.exit_code, "--database: sslmode=prefer" in done.output) == (2, True), done.output
+    assert "s3cret" not in done.output
+
+
 def test_an_unknown_person(store: Store) -> None:
     done = run(WHO, "--yes")
     assert done.exit_code == 1

@@ -59,7 +59,7 @@ def export(
     _check_output(form, output, force)
     start, end = _period(since, until)
     wanted = Wanted(use_case.replace("-", "_"), start, end, outcome, stage)
-    engine = open_readable(database)
+    engine = open_readable(database, stage)
     with telling():
         check_schema(engine)
         found = Export(engine, wanted)

@@ -58,7 +58,7 @@ def forget(
     subject = _subject(subject)
     stage = stage or os.environ.get("ARTEMIS_STAGE", "local")
     buckets = set() if keep_photos else _buckets(stage)
-    opened = open_database(database)
+    opened = open_database(database, stage)
     try:
         with telling():
             photos = _photos(buckets, stage, keep_photos, dry_run)

@@ -87,7 +87,7 @@ def sample(
     path = output or Path(f"labels-{name}.csv")
     if path.exists():
         raise CannotRun(f"{path} is there already, and may hold labels: name another with --output")
-    opened = open_database(database)
+    opened = open_database(database, stage)
     try:
         with telling():
             from chalicelib.store.samples import Samples
