@@ -305,7 +305,10 @@ def test_a_stage_that_serves_sensitive_fields_does_not_start_without_a_key(care:
     assert load({}, manifest.stages, manifest.use_cases, sensitive=manifest.sensitive).encryption_keys == ()
 
 
-@pytest.mark.parametrize("bad", ["short", "한글", new_key()[:-1], new_key() + "=", "a" * 44])
+MALFORMED = {"short": "short", "korean": "한글", "cut": new_key()[:-1], "padded": new_key() + "=", "same": "a" * 44}
+
+
+@pytest.mark.parametrize("bad", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_key_is_named_by_its_position_only(care: Project, bad: str) -> None:
     manifest = Manifest.read(care.generated)
     with pytest.raises(SettingsError) as refused:
