@@ -43,6 +43,11 @@ class Sighting:
     seen_at: datetime
     decision_id: str
 
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What it is stored under."""
+        return self.capability, self.provider, self.asked, self.number
+
 
 class Seen(NamedTuple):
     """The last version seen of one model, and the how manieth it is."""
@@ -117,8 +122,12 @@ class Identity:
             log.warning("model_changed: %s by %s: %s -> %s", named, key[1], previous, " ".join(answered))
 
     def unsaved(self) -> list[Sighting]:
-        """What is to be stored with the next decision."""
-        return list(self._unsaved) if self._unsaved else []
+        """What is to be stored with the next decision.
+
+        In the same order in each process, by the primary key: of two that store the same at once, in any order, each
+        would have rows for which the other waits.
+        """
+        return sorted(self._unsaved, key=lambda one: one.key) if self._unsaved else []
 
     def saved(self, sightings: list[Sighting]) -> None:
         """These are stored."""

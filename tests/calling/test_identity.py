@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from itertools import permutations
 from typing import Any
 
 import pytest
 
-from chalicelib.asking import Call
+from chalicelib.asking import ANY_TIME, Answer, Call
+from chalicelib.calling.identity import Identity
+from chalicelib.questions import Question
 from chalicelib.run import Fact
 
 
@@ -115,3 +118,22 @@ def test_a_stand_in_is_told_though_the_first_answers_the_next_question_of_the_ta
     assert [(failed.provider, other.provider) for failed, other in fact.stand_ins] == [("one", "two")]
     retried = Fact("text", "", "[]", None, False, [call("one", "failed"), call("one")])
     assert retried.stand_ins == []
+
+
+def test_whatever_is_seen_first_it_is_stored_in_one_order() -> None:
+    """Else two processes that begin at the same time wait for each other in PostgreSQL."""
+    questions = [Question("predict", (), "match"), Question("predict", (), "age"), Question("text", ())]
+    orders = []
+    for seen in permutations(questions):
+        identity = Identity(Stored)
+        for question in seen:
+            identity.note(question, "cloud", Answer([[1.0]], "model", "1"), ANY_TIME)
+        orders.append([one.key for one in identity.unsaved()])
+    assert orders == [sorted(orders[0])] * 6
+
+
+class Stored:
+    """A store that knows no version of any model yet."""
+
+    def last_seen(self) -> dict[tuple[str, str, str], tuple[int, str, str]]:
+        return {}
