@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
+from pydantic_core.core_schema import ErrorType
 from typing_extensions import is_typeddict
 
 from chalicelib.errors import ArtemisError
@@ -26,7 +27,8 @@ from chalicelib.sensitive import SEALED, Writer, holds_sensitive, is_as_annotate
 
 KINDS = "JSON scalars, dict, list, tuple, Literal, Enum, datetime, a pydantic model or a dataclass"
 SCALARS = (str, int, float, bool, type(None))
-ECHOING = frozenset({"value_error", "assertion_error", "union_tag_invalid"})  # problems that may quote what was given
+# problems that quote nothing of what was given; an author's own type of problem may
+SILENT = frozenset(typing.get_args(ErrorType)) - {"value_error", "assertion_error", "union_tag_invalid"}
 
 
 class NotRecordable(ArtemisError):
@@ -49,6 +51,14 @@ class Codec:
         if self._sensitive is None:
             self._sensitive = holds_sensitive(self._adapter.core_schema)
         return self._sensitive
+
+    def _place(self, parts: tuple[int | str, ...]) -> str:
+        """Where something is. What is deeper than a field may be a key of a dict that is sensitive."""
+        if self.sensitive:
+            schema: Any = self._adapter.core_schema
+            has_fields = schema["type"] in ("model", "dataclass") and not schema.get("root_model")
+            parts = parts[:1] if has_fields else ()
+        return "/".join(map(str, parts)) or "the top"
 
     def settle(self, value: Any) -> tuple[str, Any]:
         """The value as it is recorded, and as it is read back: what its annotation does not know is gone."""
@@ -97,9 +107,10 @@ class Codec:
             return self._adapter.validate_json(text, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = "/".join(map(str, first["loc"])) or "the top"
-            said = "it is refused" if self.sensitive and first["type"] in ECHOING else first["msg"]
-            message = f"the result does not fit its annotation {self._expected}: {said} (at {where})"
+            said = "it is refused" if self.sensitive and first["type"] not in SILENT else first["msg"]
+            message = (
+                f"the result does not fit its annotation {self._expected}: {said} (at {self._place(first['loc'])})"
+            )
             raise NotRecordable(message) from (None if self.sensitive else error)
 
 

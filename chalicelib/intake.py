@@ -16,10 +16,9 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core.core_schema import ErrorType
 
 from chalicelib.errors import ContractError, Fault, Invalid, Malformed
-from chalicelib.facts import ECHOING, all_finite, escape, find, find_key, has_nul, has_surrogate, not_finite, suspicious
+from chalicelib.facts import SILENT, all_finite, escape, find, find_key, has_nul, has_surrogate, not_finite, suspicious
 from chalicelib.photo import Photo, PhotoPolicy
 from chalicelib.run import Intake
 from chalicelib.sensitive import SEALED, holds_sensitive, is_as_annotated
@@ -27,7 +26,6 @@ from chalicelib.sensitive import SEALED, holds_sensitive, is_as_annotated
 MAX_ERRORS = 50  # problems that one answer lists
 MAX_VALUES = 500_000  # reading more, or refusing each, would keep every other request waiting
 QUOTABLE = 10_000  # characters of a request in which quoted values are looked for
-KNOWN_PROBLEMS = frozenset(typing.get_args(ErrorType)) - ECHOING  # those that quote nothing
 NO_FIELD = "there is no such field"
 COUNTABLE = 10_000  # with more, making the list would keep every other request waiting
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
@@ -198,7 +196,7 @@ def _unquote(details: Any, text: str, model: type[BaseModel]) -> None:
     """A validator may quote what it was given: nothing that was sent is said again where some of it is sensitive."""
     from chalicelib.redaction import Redaction
 
-    quoting = [detail for detail in details[:MAX_ERRORS] if detail["type"] not in KNOWN_PROBLEMS]
+    quoting = [detail for detail in details[:MAX_ERRORS] if detail["type"] not in SILENT]
     redaction = Redaction([text] if quoting and len(text) <= QUOTABLE else [], spared=_field_names(model))
     for detail in quoting:
         detail["msg"] = redaction.in_text(detail["msg"]) if len(text) <= QUOTABLE else "it is refused"

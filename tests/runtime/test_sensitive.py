@@ -362,10 +362,11 @@ def test_a_scalar_fact_is_sealed_as_it_was_written(vault: Vault) -> None:
 
 def test_a_refused_result_does_not_quote_what_is_sensitive() -> None:
     usecase = executed(
-        "from pydantic import field_validator\n"
-        "class Found(BaseModel):\n    phone: Sensitive[str]\n"
+        "from pydantic import field_validator\nfrom pydantic_core import PydanticCustomError\n"
+        "class Found(BaseModel):\n    phone: Sensitive[str]\n    codes: Sensitive[dict[str, int]] = {}\n"
         "    @field_validator('phone')\n    @classmethod\n    def check(cls, value):\n"
         "        if not value.startswith('010'):\n            raise ValueError(f'{value} is no phone')\n"
+        "        if len(value) < 5:\n            raise PydanticCustomError('short', f'{value} is short')\n"
         "        return value\n"
         "class Request(BaseModel):\n    user_id: Subject\n"
         "class Decision(BaseModel):\n    outcome: str\n"
@@ -378,6 +379,13 @@ def test_a_refused_result_does_not_quote_what_is_sensitive() -> None:
         codec.decode('{"phone":"02-555-0173"}')
     assert "02-555" not in str(refused.value) and "it is refused (at phone)" in str(refused.value)
     assert refused.value.__cause__ is None
+    for body, said in (
+        ('{"phone":"0101"}', "it is refused (at phone)"),
+        ('{"phone":"01011","codes":{"김":""}}', "(at codes)"),
+    ):
+        with pytest.raises(NotRecordable) as refused:
+            codec.decode(body)
+        assert said in str(refused.value) and "0101" not in str(refused.value) and "김" not in str(refused.value)
 
 
 def test_a_validator_that_does_not_take_what_it_made_is_told_without_what_it_was() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import stat
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -258,6 +259,7 @@ def test_a_sample_is_drawn_from_every_outcome_and_can_be_filled_in_and_imported(
     assert {(row["sample"], row["use_case"]) for row in stored} == {(found["sample"], "photo_review")}
     path = decided.project.root / "out.csv"
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600, "it is about people"
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["decision_id"] for row in rows} == {row["decision_id"] for row in stored}
