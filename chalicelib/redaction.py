@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus
 from chalicelib.sensitive import MASK
 
 SHORT = 4  # ASCII characters: fewer stand for a value only as a word of their own
-LONG = 500  # characters: an expression of longer ones takes long to make
+LONG = 50  # characters: an expression of many longer ones takes seconds to make
 MOST_VALUES = 2000  # of more, an expression takes seconds to make
 # pydantic shows what it refuses, and the middle of long values cut out
 INPUT = re.compile(r"input_value=.*?, input_type=", re.DOTALL)
