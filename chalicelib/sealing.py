@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.facts import canonical
 from chalicelib.failures import redacted
 from chalicelib.rows import Record
 from chalicelib.run import Fact, Intake, Run
@@ -46,11 +48,26 @@ def sealed_record(record: Record, usecase: UseCase, request: Intake, vault: Vaul
         **record.decision,
         "request": request.sealed.model_dump_json(round_trip=True, warnings=False, context=vault),
         "decision": decision and _sealed(codecs["decide"], decision, vault),
+        "failure": _unspoken(record.decision["failure"], vault),
         "salt": vault.seal_salt(request.salt),
     }
-    results = [one | {"output": _sealed(codecs[one["task"]], one["output"], vault)} for one in record.results]
+    results = [
+        one | {"output": _sealed(codecs[one["task"]], one["output"], vault), "error": _unspoken(one["error"], vault)}
+        for one in record.results
+    ]
     answers = [one | {"result": vault.member(one["result"])} for one in record.answers]
     return replace(record, decision=row, results=results, answers=answers)
+
+
+def _unspoken(failed: str | None, vault: Vault) -> str | None:
+    """A failure or an error, as JSON, with what its exception said sealed: it may tell what is sensitive in other words."""
+    if failed is None:
+        return None
+    held = json.loads(failed)
+    error = held["error"] if isinstance(held["error"], dict) else held
+    if "message" in error:
+        error["message"] = json.loads(vault.member(canonical(error["message"])))
+    return canonical(held)
 
 
 def sealed_fact(fact: Fact, usecase: UseCase, vault: Vault) -> Fact:

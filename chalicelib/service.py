@@ -23,6 +23,7 @@ from chalicelib.notices import failed, log_degraded
 from chalicelib.rows import FORGOTTEN, Record, Taken, answer_rows, decision_row, envelope, result_rows
 from chalicelib.run import Attempt, Intake
 from chalicelib.runtime import version_row
+from chalicelib.sensitive import masked
 from chalicelib.settings import LOCAL, ApiKey, Settings
 from chalicelib.usecase import UseCase, load
 from chalicelib.vault import Vault
@@ -203,8 +204,10 @@ class Service:
         What an exception said may name people, addresses or secrets: it is for the log and the store.
         """
         row = {**row, "decision": row["decision"] and (opened or self.vault.open)(row["decision"])}
-        if self.settings.stage == LOCAL or not row["failure"]:
+        if not row["failure"]:
             return row
+        if self.settings.stage == LOCAL:
+            return {**row, "failure": masked(row["failure"])}
         failure = json.loads(row["failure"])
         failure["error"].pop("message", None)
         return {**row, "failure": canonical(failure)}

@@ -203,7 +203,7 @@ def _fact(fact: dict[str, Any], timings: dict[str, Any]) -> dict[str, Any]:
         "step": fact["task"],
         "kind": "task",
         "result": json.loads(fact["output"]) if fact["output"] is not None else None,
-        "error": json.loads(fact["error"]) if fact["error"] else None,
+        "error": json.loads(masked(fact["error"])) if fact["error"] else None,
         "fallback_used": fact["fallback_used"],
         "fact_key": fact["fact_key"],
         "calls": json.loads(fact["calls"]),

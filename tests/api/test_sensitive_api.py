@@ -72,7 +72,7 @@ class Decision(BaseModel):
 @task(timeout=5)
 def found(phone: str, mode: str) -> Found:
     if mode == "task":
-        raise ValueError(f"no carrier of {phone} " + "x" * 500)
+        raise ValueError(f"no carrier of {phone}, {' '.join(phone[4:])} " + "x" * 500)
     return Found(number=phone.replace("-", ""), carrier="길동통신")
 
 @task(timeout=5)
@@ -225,6 +225,10 @@ def test_what_exceptions_say_is_masked_in_the_log_the_store_and_the_trace(
     for where in (said, text, shown if mode != "fallback" else "", reply.content.decode() if status != 200 else ""):
         assert [plain for plain in hidden if plain in where] == []
     assert leaks(on_disk(api)) == []
+    assert " ".join(PHONE[4:]).encode() not in on_disk(
+        api
+    )  # another spelling: known to nobody, and so not stored plainly
+    assert json.loads(shown)["failure" if status != 200 else "degraded"]
 
 
 def test_a_refusal_says_nothing_again_that_was_sent(api: InProcess) -> None:
