@@ -60,7 +60,7 @@ def sealed_record(record: Record, usecase: UseCase, request: Intake, vault: Vaul
 
 
 def _unspoken(failed: str | None, vault: Vault) -> str | None:
-    """A failure or an error, as JSON, with what its exception said sealed: it may tell what is sensitive in other words."""
+    """A failure or error, as JSON, with what its exception said sealed: it may say in other words what is sensitive."""
     if failed is None:
         return None
     held = json.loads(failed)

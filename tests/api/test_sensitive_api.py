@@ -227,7 +227,7 @@ def test_what_exceptions_say_is_masked_in_the_log_the_store_and_the_trace(
     assert leaks(on_disk(api)) == []
     assert " ".join(PHONE[4:]).encode() not in on_disk(
         api
-    )  # another spelling: known to nobody, and so not stored plainly
+    )  # a spelling that nobody knows
     assert json.loads(shown)["failure" if status != 200 else "degraded"]
 
 
