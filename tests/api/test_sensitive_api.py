@@ -225,9 +225,7 @@ def test_what_exceptions_say_is_masked_in_the_log_the_store_and_the_trace(
     for where in (said, text, shown if mode != "fallback" else "", reply.content.decode() if status != 200 else ""):
         assert [plain for plain in hidden if plain in where] == []
     assert leaks(on_disk(api)) == []
-    assert " ".join(PHONE[4:]).encode() not in on_disk(
-        api
-    )  # a spelling that nobody knows
+    assert " ".join(PHONE[4:]).encode() not in on_disk(api)  # a spelling that nobody knows
     assert json.loads(shown)["failure" if status != 200 else "degraded"]
 
 
