@@ -41,7 +41,7 @@ test: setup ## Everything that guards main
 	$(BIN)/artemis build --check
 	$(BIN)/artemis contract --check
 	$(BIN)/artemis clean --check
-	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder  # else the longest files, of few tests, come last
 	$(BIN)/artemis test --jobs $(TEST_WORKERS)
 
 notebooks: setup ## Check the notebooks that the sources of Jupyter's packages carry
