@@ -6,8 +6,8 @@ STAMP := $(VENV)/.installed
 PORT ?= 8000
 # Packages whose sources carry many notebooks.
 CARRIERS := nbclient nbconvert nbformat nbval papermill jupytext==1.19.6
-# Which worker count suits the tests; two cores are enough.
-TEST_WORKERS ?= 2
+# Which worker count suits the tests: three on two cores, since many wait for time-outs.
+TEST_WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: setup demo test serve lab bench check clean help notebooks

@@ -59,12 +59,13 @@ def check_version(found: tuple[int, int] | None) -> None:
 
 def version_of(connection: Connection) -> tuple[int, int] | None:
     """(version, oldest software that suits it), or None where there is no schema of ours."""
+    query = select(schema_version.c.version, schema_version.c.compatible_from)
     try:
-        row = connection.execute(select(schema_version.c.version, schema_version.c.compatible_from)).first()
+        row = connection.execute(query).first()
     except DatabaseError:
-        if inspect(connection).has_table(schema_version.name):
-            raise  # it is there, and the database has another trouble
-        return _before_versions(connection)
+        if not inspect(connection).has_table(schema_version.name):
+            return _before_versions(connection)
+        row = connection.execute(query).first()  # another process has just made it; any other trouble is told again
     return None if row is None else (row[0], row[1])
 
 

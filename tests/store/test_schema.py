@@ -14,7 +14,7 @@ from store_rows import decision, whole
 from chalicelib.errors import SettingsError
 from chalicelib.store import Store
 from chalicelib.store.database import open_engine
-from chalicelib.store.schema import SCHEMA_VERSION
+from chalicelib.store.schema import SCHEMA_VERSION, prepare
 from workbench.drift import drift
 from workbench.migrate import upgrade
 
@@ -164,3 +164,20 @@ def test_the_schema_is_looked_at_with_one_query_once_in_a_process(database_url: 
             store.ping()
             store.save(whole(decision()))
         assert [statement for statement in said if "SELECT 1" not in statement] == []
+
+
+def test_a_schema_that_another_process_makes_in_the_same_moment_is_taken(tmp_path: Path) -> None:
+    """Between the question that finds no table and the look at why."""
+    url, made = f"sqlite:///{tmp_path}/new.db", list[str]()
+    engine = open_engine(url)
+
+    @event.listens_for(engine, "handle_error")
+    def make(_context: object) -> None:
+        if not made:
+            made.append(url)
+            with opened(url) as other:
+                other.ping()
+
+    prepare(engine)
+    engine.dispose()
+    assert made and works(url)
