@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from time import perf_counter
 from typing import Any
 
@@ -99,9 +100,8 @@ class _Peer:
 
     def __init__(self, url: str) -> None:
         os.environ["PEER_DATABASE_URL"] = url
-        sys.modules.pop("benchmarks.peer.app", None)
-        from benchmarks.peer import app
-
+        sys.modules.pop("benchmarks.peer.app", None)  # its engine is made when it is imported
+        app = import_module("benchmarks.peer.app")
         self.engine, self.decision, self.result = app.engine, app.DecisionRow, app.ResultRow
 
     def get(self, decision_id: str) -> Any:
