@@ -117,6 +117,7 @@ model_versions = Table(
     Column("previous", String(310)),  # model and version before; NULL for the first
     Column("seen_at", UtcDateTime, nullable=False),
     Column("decision_id", String(36), nullable=False),  # which saw it; it may be gone
+    Index("ix_model_versions_seen", "seen_at", "number"),
 )
 
 # Every version that decided, and in which runtimes: what it takes to run it again.

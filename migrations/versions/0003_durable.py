@@ -17,6 +17,7 @@ def upgrade() -> None:
     _labels()
     _keyed_requests()
     _pair_partitions()
+    op.create_index("ix_model_versions_seen", "model_versions", ["seen_at", "number"])
     table = op.create_table(
         "schema_version",
         sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from many_decisions import BEGIN, DAYS, fill, label_all
 from plans import objections, statements
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from uuid6 import uuid7
 
 from chalicelib.store import Store
 from chalicelib.store.ids import first_id
-from chalicelib.store.tables import decisions
+from chalicelib.store.tables import decisions, model_versions
 
 COUNT = 20_000
 MIDDLE = BEGIN + timedelta(days=DAYS // 2)
@@ -80,6 +80,20 @@ def test_the_labels_of_decisions_are_found_by_an_index(full: Store) -> None:
     assert len(asked) == 5
     bad = [line for one in asked for line in objections(full.database, one)]
     assert not bad, "\n\n".join(bad)
+
+
+def test_the_newest_versions_of_models_are_found_by_an_index(full: Store) -> None:
+    seen = {"capability": "text", "provider": "local", "asked": "", "model": "m", "version": "1", "previous": None}
+    rows = [
+        {**seen, "number": number, "seen_at": BEGIN + timedelta(minutes=number), "decision_id": str(uuid7())}
+        for number in range(1, 5001)
+    ]
+    with full.database.begin() as connection:
+        connection.execute(insert(model_versions), rows)
+        connection.exec_driver_sql("ANALYZE model_versions")
+    (asked,) = [one for one in statements(full.database, full.versions) if "model_versions" in one.sql]
+    assert not list(objections(full.database, asked))
+    assert [row["number"] for row in full.versions(3)] == [4998, 4999, 5000]
 
 
 def test_pages_are_what_a_plain_look_at_all_rows_finds(full: Store) -> None:
