@@ -188,6 +188,11 @@ def escape(part: Any) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
+def unescape(token: str) -> str:
+    """The name that a reference token stands for."""
+    return token.replace("~1", "/").replace("~0", "~")
+
+
 def _children(item: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(item, BaseModel):
         yield from item.__dict__.items()

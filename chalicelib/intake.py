@@ -18,7 +18,18 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from chalicelib.errors import ContractError, Fault, Invalid, Malformed
-from chalicelib.facts import SILENT, all_finite, escape, find, find_key, has_nul, has_surrogate, not_finite, suspicious
+from chalicelib.facts import (
+    SILENT,
+    all_finite,
+    escape,
+    find,
+    find_key,
+    has_nul,
+    has_surrogate,
+    not_finite,
+    suspicious,
+    unescape,
+)
 from chalicelib.photo import Photo, PhotoPolicy
 from chalicelib.run import Intake
 from chalicelib.sensitive import SEALED, holds_sensitive, is_as_annotated
@@ -40,7 +51,7 @@ def read(model: type[BaseModel], body: bytes | str, policy: PhotoPolicy) -> Inta
     try:
         return _read(model, text, policy)
     except Invalid as refused:
-        if holds_sensitive(model.__pydantic_core_schema__):
+        if _is_sensitive(model):
             raise Invalid(_without_keys(refused.errors, text, _field_names(model))) from None
         raise
 
@@ -77,7 +88,7 @@ def _read_back(model: type[BaseModel], record: str) -> BaseModel:
         found = unseal(model, record)
     except ValidationError as error:
         fault = "reading the record of a request refuses it: a validator does not take what it made"
-        cause = None if holds_sensitive(model.__pydantic_core_schema__) else error  # it quotes what it was given
+        cause = None if _is_sensitive(model) else error  # it quotes what it was given
         raise ContractError(model.__name__, [Fault("request-record", fault)]) from cause
     if found.model_dump_json(round_trip=True, warnings=False) != record:
         fault = "reading the record of a request gives another request: a validator changes what it is given twice"
@@ -187,7 +198,7 @@ def _refusal(error: ValidationError, text: str, model: type[BaseModel]) -> Malfo
     if details[0]["type"] == "json_invalid":
         return _unparsed(str(details[0]["ctx"]["error"]), text)
     parsed = json.loads(text)
-    if holds_sensitive(model.__pydantic_core_schema__):
+    if _is_sensitive(model):
         _unquote(details, text, model)
     return Invalid([_pointed(dict(detail), parsed) for detail in details[:MAX_ERRORS]])
 
@@ -211,7 +222,7 @@ def _without_keys(errors: list[dict[str, str]], text: str, names: frozenset[str]
 def _known_part(error: dict[str, str], node: Any, names: frozenset[str]) -> str:
     pointer, tokens = "", error["pointer"].split("/")[1:]
     for at, token in enumerate(tokens, 1):
-        part = token.replace("~1", "/").replace("~0", "~")
+        part = unescape(token)
         is_unknown_field = at == len(tokens) and error["detail"] == NO_FIELD
         if isinstance(node, dict) and part not in names and not is_unknown_field:
             break

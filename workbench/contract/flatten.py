@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib.facts import unescape
+
 ANNOTATIONS = {
     "title",
     "description",
@@ -111,7 +113,7 @@ def _target(reference: str, root: dict[str, Any]) -> dict[str, Any]:
     """What ``#/…`` points at; {} where there is nothing, which lets everything through."""
     found: Any = root
     for token in reference.removeprefix("#").split("/")[1:]:
-        found = found.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+        found = found.get(unescape(token)) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else {}
 
 
