@@ -11,7 +11,6 @@ import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from api_pictures import asking, encoded, photo, png
 from PIL import Image
 
 from tests.emulators.faults import Refuse, Reset, Status
-from tests.emulators.s3 import S3, started
+from tests.emulators.s3 import S3
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1 << 20
@@ -97,18 +96,6 @@ def noise(side: int, kind: str = "JPEG", **options: Any) -> bytes:
 
 
 LARGE = noise(800, quality=95, exif=TURNED.tobytes())
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[S3]:
-    with started() as s3:
-        yield s3
-
-
-@pytest.fixture
-def s3(aws: S3) -> S3:
-    aws.clear()
-    return aws
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,22 +15,15 @@ from moto.s3.models import s3_backends
 from chalicelib.photo import Upload
 from tests.emulators.aws import ACCOUNT
 from tests.emulators.faults import Status
-from tests.emulators.s3 import S3, started
+from tests.emulators.s3 import S3
 
 JPEG = encoded("JPEG", (600, 400))
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[S3]:
-    with started() as s3:
-        yield s3
-
-
 @pytest.fixture
-def s3(aws: S3) -> S3:
-    aws.clear()
-    aws.put("member-photos", "other", b"x")
-    return aws
+def s3(s3: S3) -> S3:
+    s3.put("member-photos", "other", b"x")
+    return s3
 
 
 @pytest.fixture

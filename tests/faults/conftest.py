@@ -13,6 +13,7 @@ import store_project
 from faults_clouds import CLOUDS, MORE, Cloud, plant
 from faults_project import built as build
 from faults_seen import Deciding, Seen, check_nothing_leaks
+from store_relay import PgRelay
 
 from chalicelib.calling.router import Router
 from chalicelib.engine import Engine
@@ -187,3 +188,17 @@ def said(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) ->
         return "\n".join([caplog.text, printed.out, printed.err])
 
     return read
+
+
+@pytest.fixture
+def database(new_postgres: Callable[[], str]) -> str:
+    """The URL of a PostgreSQL database."""
+    return new_postgres()
+
+
+@pytest.fixture
+def relay(database: str) -> Iterator[PgRelay]:
+    """What stands between a service and that database."""
+    made = PgRelay(database)
+    yield made
+    made.close()

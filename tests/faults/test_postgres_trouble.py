@@ -22,18 +22,6 @@ DEADLINE = 10.0  # of the stage
 
 
 @pytest.fixture
-def database(new_postgres: Callable[[], str]) -> str:
-    return new_postgres()
-
-
-@pytest.fixture
-def relay(database: str) -> Iterator[PgRelay]:
-    made = PgRelay(database)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def shop(relay: PgRelay, new_shop: Callable[[str], Shop]) -> Shop:
     """A service whose database is behind the relay."""
     return new_shop(relay.url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from store_checks import asked_again, whole
@@ -11,18 +11,6 @@ from store_project import PATH, Shop
 from store_relay import PgRelay
 
 from tests.api.api_client import Reply
-
-
-@pytest.fixture
-def database(new_postgres: Callable[[], str]) -> str:
-    return new_postgres()
-
-
-@pytest.fixture
-def relay(database: str) -> Iterator[PgRelay]:
-    made = PgRelay(database)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

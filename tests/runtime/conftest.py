@@ -18,6 +18,7 @@ from chalicelib.photo import PhotoPolicy
 from chalicelib.providers import make
 from chalicelib.run import Run
 from chalicelib.usecase import Source, UseCase, load
+from chalicelib.vault import Vault, new_key
 from chalicelib.workers import Workers
 
 HEAD = """
@@ -53,6 +54,12 @@ def loaded(tmp_path: Path) -> Loader:
         return load(path.stem, path, overrides, source)
 
     return make
+
+
+@pytest.fixture
+def vault() -> Vault:
+    """A vault with a key of its own."""
+    return Vault([new_key()])
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import boto3
 import pytest
@@ -11,21 +10,9 @@ from botocore.exceptions import ClientError
 
 from chalicelib.objects import ObjectError, S3Object
 from tests.emulators.faults import Status
-from tests.emulators.s3 import S3, started
+from tests.emulators.s3 import S3
 
 BUCKET, KEY = "member-photos", "u-1/가나 100%25.jpg"
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[S3]:
-    with started() as s3:
-        yield s3
-
-
-@pytest.fixture
-def s3(aws: S3) -> S3:
-    aws.clear()
-    return aws
 
 
 def begun(s3: S3) -> S3Object:

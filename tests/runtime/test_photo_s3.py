@@ -21,7 +21,7 @@ from chalicelib.objects import ObjectError
 from chalicelib.photo import Photo, PhotoPolicy
 from chalicelib.remote import BEGINNING, collect
 from tests.emulators.faults import Delay, Refuse, Reset, Status
-from tests.emulators.s3 import S3, started
+from tests.emulators.s3 import S3
 
 JPEG = LARGE["a turned JPEG"]
 OTHER = LARGE["a progressive JPEG"]
@@ -33,18 +33,6 @@ KEY = URI.removeprefix("s3://member-photos/")
 class Request(BaseModel):
     photo: Photo | None
     note: str = ""
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[S3]:
-    with started() as s3:
-        yield s3
-
-
-@pytest.fixture
-def s3(aws: S3) -> S3:
-    aws.clear()
-    return aws
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +19,7 @@ from chalicelib.photo import Photo, PhotoPolicy, Upload
 from chalicelib.uploads import put_away
 from tests.emulators.aws import ACCOUNT
 from tests.emulators.faults import Refuse, Status
-from tests.emulators.s3 import S3, started
+from tests.emulators.s3 import S3
 
 JPEG = LARGE["a JPEG"]
 SHA256 = hashlib.sha256(JPEG).hexdigest()
@@ -35,18 +34,6 @@ class Album(BaseModel):
 class Request(BaseModel):
     photo: Photo | None = None
     albums: dict[str, Album] = {}
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[S3]:
-    with started() as s3:
-        yield s3
-
-
-@pytest.fixture
-def s3(aws: S3) -> S3:
-    aws.clear()
-    return aws
 
 
 def policy(s3: S3, versioned: bool = True, above: int = 10_000) -> PhotoPolicy:

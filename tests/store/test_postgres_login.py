@@ -121,20 +121,6 @@ def test_a_wrong_password_is_told_to_nobody(server: TcpPostgres, caplog: pytest.
     assert "wrong-s3cret" not in said + caplog.text
 
 
-@pytest.fixture(scope="module")
-def account() -> Iterator[Aws]:
-    with Aws() as running:
-        yield running
-
-
-@pytest.fixture
-def aws(account: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    for name, value in account.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    return account
-
-
 class Secret:
     """One in AWS, and the role's password."""
 

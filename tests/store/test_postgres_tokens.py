@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,19 +16,11 @@ from chalicelib.store import Store, login
 from tests.emulators.aws import Aws
 
 
-@pytest.fixture(scope="module")
-def account() -> Iterator[Aws]:
-    with Aws() as running:
-        yield running
-
-
 @pytest.fixture
-def aws(account: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    for name, value in account.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+def aws(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    """Asked by a client that is made anew."""
     monkeypatch.setattr(login, "_SESSION", list[Any]())
-    return account
+    return aws
 
 
 def refused(url: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from threading import Event, Thread
 
@@ -17,21 +16,6 @@ from workbench.retention.rows import BATCH, delete_decisions
 
 DAY = timedelta(days=1)
 BEFORE = NOW - 180 * DAY
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def database(database_url: str, store: Store) -> Iterator[Database]:
-    store.ping()
-    opened = Database(database_url)
-    yield opened
-    opened.close()
 
 
 def everything(store: Store, at: datetime) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -16,13 +15,6 @@ from chalicelib.rows import Record, outcome_of
 from chalicelib.store import Store
 
 SEOUL = timezone(timedelta(hours=9))
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    yield opened
-    opened.close()
 
 
 def save(store: Store, **changes: Any) -> str:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-import random
 import stat
-import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from statistics import mean
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from sqlalchemy import insert, select, text, update
+from click.testing import CliRunner
+from labelled import HEADER, NOW, Decided, opened
+from sqlalchemy import text, update
 from uuid6 import uuid7
 
 from chalicelib.labels import LabelRequest, label_row
@@ -27,50 +25,6 @@ from chalicelib.store.tables import decisions, label_samples
 from chalicelib.store.tables import labels as labels_table
 from workbench.commands.labels import labels
 from workbench.label_files import harmless
-from workbench.labelling import TooManyStrata, draw, shares
-
-NOW = datetime.now(UTC)
-HEADER = "decision_id,outcome,who,reason"
-
-
-def decision(**changes: Any) -> dict[str, Any]:
-    made = {"id": str(uuid7()), "use_case": "photo_review", "version": "v", "stage": "local", "client": "c"}
-    said = {"subject": "회원-1", "status": "decided", "outcome": "approve", "request": '{"user_id":"회원-1"}'}
-    rest = {"decision": "{}", "degraded": "[]", "timings": "{}", "duration_ms": 1.0, "created_at": NOW}
-    return {**made, **said, **rest, **changes}
-
-
-class Decided:
-    """A project with one use case, and the database of its decisions."""
-
-    def __init__(self, project: Any, url: str) -> None:
-        self.project, self.url, self.store = project, url, Store(url)
-
-    def add(self, count: int = 1, **changes: Any) -> list[str]:
-        rows = [decision(**changes) for _ in range(count)]
-        with self.store.database.begin() as connection:
-            connection.execute(insert(decisions), rows)
-        return [row["id"] for row in rows]
-
-    def rows(self, table: Any) -> list[dict[str, Any]]:
-        with self.store.database.read() as connection:
-            return [dict(row) for row in connection.execute(select(table)).mappings()]
-
-    def labels(self) -> list[tuple[str, str, str, str | None]]:
-        rows = self.rows(labels_table)
-        return sorted((row["decision_id"], row["outcome"], row["who"], row["reason"]) for row in rows)
-
-    def run(self, *arguments: str) -> Result:
-        return CliRunner().invoke(labels, [*arguments, "--database", self.url])
-
-    def imported(self, text: str | bytes, *options: str) -> Result:
-        return self.run("import", str(self.project.file("labels.csv", text)), *options)
-
-    def sampled(self, *options: str) -> dict[str, Any]:
-        done = self.run("sample", "photo-review", "--format", "json", *options)
-        assert done.exit_code == 0, done.output
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
 
 
 @pytest.fixture
@@ -82,16 +36,6 @@ def decided(project: Any, sound: Any, database_url: str, monkeypatch: pytest.Mon
 def embedded(project: Any, sound: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Decided]:
     """The same on SQLite alone."""
     yield from opened(project, sound, f"sqlite:///{project.root}/x.db", monkeypatch)
-
-
-def opened(project: Any, sound: Any, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Decided]:
-    project.notebook("photo_review", sound())
-    project.build()
-    monkeypatch.chdir(project.root)
-    made = Decided(project, url)
-    made.store.ping()
-    yield made
-    made.store.close()
 
 
 def test_labels_are_imported(decided: Decided) -> None:
@@ -336,79 +280,3 @@ def test_what_cannot_be_drawn_is_told(embedded: Decided) -> None:
     assert embedded.rows(label_samples) == []
     found = embedded.sampled("--stage", "staging")
     assert [(one["outcome"], one["population"]) for one in found["strata"]] == [("approve", 1)]
-
-
-def test_small_strata_are_taken_whole_and_the_others_share_the_rest() -> None:
-    assert shares({"a": 1000, "b": 1000, "c": 1000}, 200) == {"a": 66, "b": 67, "c": 67}
-    assert shares({"a": 1000, "b": 10, "c": 1000}, 200) == {"a": 95, "b": 10, "c": 95}
-    assert shares({"a": 3, "b": 2}, 200) == {"a": 3, "b": 2}
-    assert shares({}, 200) == {}
-    generator = random.Random(5)
-    for _ in range(200):
-        counts = {str(name): generator.choice([1, 5, 50, 5000]) for name in range(generator.randint(1, 9))}
-        size = generator.randint(len(counts), 400)
-        found = shares(counts, size)
-        assert sum(found.values()) == min(size, sum(counts.values()))
-        assert all(1 <= found[name] <= count for name, count in counts.items())
-        whole = [share for name, share in found.items() if share < counts[name]]
-        assert not whole or max(found.values()) - min(whole) <= 1  # those that were not taken whole are equally large
-
-
-def population(seed: int, count: int = 2500) -> dict[str, tuple[str, bool]]:
-    """Id -> (outcome, whether it should have been rejected): one approved in fifty, and most rejected ones."""
-    generator = random.Random(seed)
-    made = {}
-    for number in range(count):
-        outcome = generator.choices(["approve", "review", "reject"], [90, 7, 3])[0]
-        made[f"id-{number}"] = outcome, generator.random() < {"approve": 0.02, "review": 0.3, "reject": 0.9}[outcome]
-    return made
-
-
-def test_recall_is_estimated_without_bias_by_the_weights_and_with_a_large_one_without_them() -> None:
-    """Recall: of what should have been rejected, the share that was not approved."""
-    people = population(1)
-    bad = [outcome for outcome, is_bad in people.values() if is_bad]
-    recall = sum(outcome != "approve" for outcome in bad) / len(bad)
-
-    def estimates(seed: int) -> tuple[float, float]:
-        _, drawn = draw(((one, outcome) for one, (outcome, _) in people.items()), 600, seed)
-        found = [(one.stratum, one.weight) for one in drawn if people[one.id][1]]
-        rejected = [weight for stratum, weight in found if stratum != "approve"]
-        return sum(rejected) / sum(weight for _, weight in found), len(rejected) / len(found)
-
-    weighted, plain = map(mean, zip(*map(estimates, range(60)), strict=True))
-    assert 0.7 < recall < 0.8
-    assert abs(weighted - recall) < 0.04  # one draw's standard deviation is 0.07, the mean's 0.01
-    assert plain - recall > 0.15
-
-
-def test_every_decision_of_a_stratum_is_drawn_equally_often() -> None:
-    times: Counter[str] = Counter()
-    for seed in range(2000):
-        times.update(one.id for one in draw([(str(number), "a") for number in range(20)], 5, seed)[1])
-    assert len(times) == 20
-    assert all(400 < count < 600 for count in times.values())  # 500 on average, standard deviation 19
-
-
-def test_a_seed_draws_the_same_in_whichever_order_decisions_come() -> None:
-    members = [(one, outcome) for one, (outcome, _) in population(2).items()]
-    first = draw(members, 50, 3)[1]
-    random.Random(1).shuffle(members)
-    assert draw(members, 50, 3)[1] == first
-    assert draw(members, 50, 4)[1] != first
-    assert [one.stratum for one in first] != sorted(one.stratum for one in first)
-
-
-def test_memory_does_not_grow_with_the_population() -> None:
-    tracemalloc.start()
-    strata, drawn = draw(((f"{number:036d}", "ab"[number % 7 == 0]) for number in range(30_000)), 100, 1)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert [one.population for one in strata] == [25_714, 4_286]
-    assert len(drawn) == 100
-    assert peak < 300_000
-
-
-def test_texts_are_no_strata() -> None:
-    with pytest.raises(TooManyStrata, match="over 100 outcomes"):
-        draw(((str(number), f"text {number}") for number in range(1000)), 500, 1)
