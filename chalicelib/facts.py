@@ -128,9 +128,13 @@ _SUSPECT = re.compile(
 )
 
 
+# One of them is in whatever the pattern finds; a plain search takes a hundredth of the pattern's time.
+_SIGNS = ("null", "nan", "NaN", "inf", "Inf", "\\u0000", '"$sealed"')
+
+
 def suspicious(text: str) -> bool:
     """Whether JSON that pydantic wrote may stand for something that JSON cannot say."""
-    return _SUSPECT.search(text) is not None
+    return any(sign in text for sign in _SIGNS) and _SUSPECT.search(text) is not None
 
 
 def all_finite(value: Any) -> bool:

@@ -154,17 +154,29 @@ def unusable(message: str) -> ProviderError:
 
 
 def _linear(model: LinearModel, features: dict[str, Any]) -> Any:
-    products = [weight * number(features, name) for name, weight in model.coefficients.items()]
-    try:
-        total = fsum([model.intercept, *products])  # exact, so that the order of the features is no matter
-    except (OverflowError, ValueError):
-        raise ProviderError("the sum of the features is too large", code="bad-answer") from None
+    total = _sum(model, features)
     if model.kind == "linear":
         return total
     probability = round(1 / (1 + exp(-total)) if total >= 0 else exp(total) / (1 + exp(total)), 9)
     if model.classes is None:
         return probability
     return {"classes": list(model.classes), "scores": [round(1 - probability, 9), probability]}
+
+
+def _sum(model: LinearModel, features: dict[str, Any]) -> float:
+    """The intercept and all products, added exactly: the order of the features is no matter."""
+    weights = model.coefficients
+    try:  # most often all is well: whether each feature is a finite number is asked only where the sum is none
+        total = fsum([model.intercept, *[weight * features[name] for name, weight in weights.items()]])
+        if isfinite(total):
+            return total
+    except (KeyError, TypeError, ValueError, OverflowError):
+        pass
+    products = [weight * number(features, name) for name, weight in weights.items()]
+    try:
+        return fsum([model.intercept, *products])
+    except (OverflowError, ValueError):
+        raise ProviderError("the sum of the features is too large", code="bad-answer") from None
 
 
 def feature(features: dict[str, Any], name: str) -> Any:
