@@ -1,18 +1,11 @@
-"""The demo: the real service in a process of its own, three photos over HTTP, and why it decided so."""
+"""The demo: the real service in a process of its own, three photos and the rankings over HTTP, and why so."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
-import sys
 import tempfile
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +13,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib.manifest import Manifest
+from workbench.demo_client import decided, starting, where
+from workbench.demo_rankings import rank
 from workbench.project import Project
 
 PHOTOS = [
@@ -29,6 +25,7 @@ PHOTOS = [
 ]
 COLORS = {"approve": "green", "review": "yellow", "reject": "red"}
 USE_CASE = "profile-photo-review"
+RANKINGS = ("match_recommendation", "content_recommendation")
 
 
 def demo(project: Project, seconds: int) -> int:
@@ -45,40 +42,16 @@ def demo(project: Project, seconds: int) -> int:
             console.print(f"The service answers at [bold]{url}[/], on SQLite and local models.\n")
             for photo, about in PHOTOS:
                 _decide(console, url, photo, about)
+            manifest = Manifest.read(project.generated)
+            for name in RANKINGS:
+                rank(console, url, manifest, name)
     console.print("`make serve` leaves it running; its documentation is at /docs.")
     return 0
 
 
-@contextmanager
-def starting(root: Path, database: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """The service of a project in a process of its own, on a free port; it is stopped at the end."""
-    command = [sys.executable, "-m", "workbench", "serve", "--port", "0"]
-    own = {**environment, "ARTEMIS_DATABASE_URL": f"sqlite:///{database}", "PYTHONUNBUFFERED": "1"}
-    service = subprocess.Popen(command, cwd=root, env=own, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    try:
-        yield service
-    finally:
-        service.terminate()
-        service.wait(timeout=30)
-
-
-def where(service: subprocess.Popen[str], seconds: int) -> str | None:
-    """The URL that a starting service says it answers at; None where it ends, or says nothing in that time."""
-    assert service.stdout is not None
-    timer = Timer(seconds, service.kill)
-    timer.start()
-    try:
-        for line in service.stdout:
-            if found := re.search(r"answers at (http://\S+)", line):
-                return found[1]
-    finally:
-        timer.cancel()
-    return None
-
-
 def _decide(console: Console, url: str, photo: str, about: str) -> None:
     request = {"user_id": "u-1042", "photo": {"sample": photo}}
-    stored = decided(url, request)
+    stored = decided(url, USE_CASE, request)
     decision = stored["decision"]
     outcome = decision["outcome"]
     head = Text.assemble(
@@ -106,17 +79,3 @@ def _steps(steps: list[dict[str, Any]]) -> Table:
         style = "bold" if step["kind"] == "decide" else ""
         table.add_row(Text(step["step"], style), step["kind"], result, model, f"{step['duration_ms']:.1f}")
     return table
-
-
-def decided(url: str, request: dict[str, Any], key: str = "") -> dict[str, Any]:
-    """The decision on a request, with its trace. Raises urllib.error.HTTPError where there is none."""
-    made = _call(f"{url}/v1/use-cases/{USE_CASE}/decisions", key, request)
-    return _call(f"{url}/v1/decisions/{made['id']}?include=trace", key)
-
-
-def _call(url: str, key: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    data = None if body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-    request = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-        return dict(json.load(answer))

@@ -23,7 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench import trial
-from workbench.demo import COLORS, PHOTOS, decided, starting, where
+from workbench.demo import COLORS, PHOTOS, USE_CASE
+from workbench.demo_client import decided, starting, where
 from workbench.emulators import emulating
 from workbench.project import Project
 from workbench.trial import configured
@@ -104,7 +105,7 @@ def _decide_all(project: Project, copy: Path, environment: dict[str, str], key: 
 
         def decide(provider: str, photo: str) -> dict[str, Any]:
             request = {"user_id": "u-1042", "photo": trial.stored(photo)}
-            return _undisturbed(partial(decided, str(urls[provider]), request, key))
+            return _undisturbed(partial(decided, str(urls[provider]), USE_CASE, request, key))
 
         for provider in PROVIDERS:  # unseen: loading a model and the first connection are no measure of a provider
             decide(provider, PHOTOS[0][0])
