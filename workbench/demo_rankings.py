@@ -1,4 +1,4 @@
-"""The part of the demo about rankings: each use case's own example, asked twice; what was paid for is not paid again."""
+"""The demo of rankings: each use case's own example, asked twice; what was paid for is not paid again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _asked(request: dict[str, Any]) -> str:
 
 def _places(decision: dict[str, Any]) -> Table:
     """The first places of the decision's ranking: its list of objects."""
-    ranking = next((part for part in decision.values() if _is_ranking(part)), [])
+    ranking: list[dict[str, Any]] = next((part for part in decision.values() if _is_ranking(part)), [])
     table = Table(box=None, header_style="dim", pad_edge=False, expand=True)
     for name in ranking[0] if ranking else ():
         table.add_column(name, justify="right" if name in NUMBERS else "left", overflow="ellipsis", no_wrap=True)
