@@ -1,4 +1,4 @@
-"""What a task may know of the past: earlier decisions, facts and labels of the same subject.
+"""What a task may know of the past: earlier decisions, facts and labels of the same subject, and others' outcomes.
 
 It ends at the decision's ``now`` and leaves that decision itself out, so it is the same whenever it is asked for.
 It holds what was decided on the same stage: no failed decision, and none that was forgotten.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ class PastDecision(BaseModel):
 
     id: str = ""
     use_case: str = ""
+    subject: str = ""  # of a past made by hand: about whom, where not about the request's subject
     outcome: str | None = None
     decision: dict[str, Any] = {}
     created_at: AwareDatetime
@@ -101,9 +103,15 @@ class Past(Protocol):
 
     def labels(self, wanted: Wanted) -> list[PastLabel]: ...
 
+    def outcomes(self, wanted: Wanted, subjects: Sequence[str]) -> Iterable[tuple[str, str, int]]:
+        """(subject, outcome, how often), in any order."""
+        ...
+
 
 class History:
     """The past of one subject, newest first. All that a task is given under the name ``history``.
+
+    Of others there is only how often which outcome was decided: see ``outcomes``.
 
     Every method raises ValueError when it is asked in a wrong way, and Unavailable when the store does not answer.
     ``use_case``: whose past (default: the asking use case's); ``since``: how long ago at most, such as ``"30d"``;
@@ -149,6 +157,23 @@ class History:
         wanted = self._wanted("labels", use_case, since, limit)
         return [] if wanted.asker.subject is None else _newest_first(self._past.labels(wanted))
 
+    def outcomes(
+        self, subjects: Sequence[str], use_case: str | None = None, since: str = "30d"
+    ) -> dict[str, dict[str, int]]:
+        """How often each outcome was decided about each of up to 1000 subjects; of those without any there is nothing.
+
+        ``{"m-17": {"approve": 2, "reject": 1}}``, in the order of ``subjects``. They may be others than the request's.
+        """
+        wanted, asked = self._wanted("outcomes", use_case, since, MOST), list(dict.fromkeys(subjects))
+        if isinstance(subjects, str) or not all(isinstance(one, str) for one in asked):
+            raise ValueError("history.outcomes(subjects=…): give a list of texts")
+        if len(asked) > MOST:
+            raise ValueError(f"history.outcomes(subjects=…): {len(asked)} subjects are given; {MOST} are the most")
+        counted: dict[str, dict[str, int]] = {}
+        for subject, outcome, count in sorted(self._past.outcomes(wanted, asked)) if asked else ():
+            counted.setdefault(subject, {})[outcome] = count
+        return {subject: counted[subject] for subject in asked if subject in counted}
+
     def asked_by(self, asking: Asking, subject: str | None, now: datetime, use_cases: Collection[str] = ()) -> History:
         """This past as it is for one decision; the names of use cases are checked where they are given."""
         changes = {"subject": subject, "now": now, "decision_id": asking.decision_id, "left": asking.left}
@@ -187,14 +212,23 @@ class HandMade:
         self._decisions, self._results, self._labels = tuple(decisions), tuple(results), tuple(labels)
 
     def decisions(self, wanted: Wanted, outcome: str | None) -> list[PastDecision]:
-        found = [one for one in self._decisions if one.id != wanted.asker.decision_id or not one.id]
-        return _within(wanted, (one for one in found if outcome is None or one.outcome == outcome))
+        own = (one for one in self._others(wanted) if one.subject in ("", wanted.asker.subject))
+        return _within(wanted, (one for one in own if outcome is None or one.outcome == outcome))[: wanted.limit]
 
     def results(self, wanted: Wanted, task: str) -> list[PastResult]:
-        return _within(wanted, (one for one in self._results if one.task == task))
+        return _within(wanted, (one for one in self._results if one.task == task))[: wanted.limit]
 
     def labels(self, wanted: Wanted) -> list[PastLabel]:
-        return _within(wanted, self._labels)
+        return _within(wanted, self._labels)[: wanted.limit]
+
+    def outcomes(self, wanted: Wanted, subjects: Sequence[str]) -> Iterable[tuple[str, str, int]]:
+        whose = ((one.subject or wanted.asker.subject, one.outcome) for one in _within(wanted, self._others(wanted)))
+        counts = Counter((subject, outcome) for subject, outcome in whose if subject in subjects and outcome)
+        return [(str(subject), str(outcome), count) for (subject, outcome), count in counts.items()]
+
+    def _others(self, wanted: Wanted) -> Iterable[PastDecision]:
+        """All decisions but the asking one."""
+        return (one for one in self._decisions if one.id != wanted.asker.decision_id or not one.id)
 
 
 class Stored:
@@ -220,6 +254,10 @@ class Stored:
     def labels(self, wanted: Wanted) -> list[PastLabel]:
         return [PastLabel(**row) for row in self._store().past.labels(wanted)]
 
+    def outcomes(self, wanted: Wanted, subjects: Sequence[str]) -> Iterable[tuple[str, str, int]]:
+        found: list[tuple[str, str, int]] = self._store().past.outcomes(wanted, subjects)
+        return found
+
     def _read(self, text: str) -> Any:
         return json.loads(self._opened(text))
 
@@ -231,7 +269,7 @@ def nothing_before(asking: Asking, subject: str | None, now: datetime, use_cases
 
 def _within(wanted: Wanted, entries: Iterable[Entry]) -> list[Entry]:
     own = (one for one in entries if one.use_case == wanted.use_case)
-    return _newest_first(one for one in own if wanted.since <= one.created_at < wanted.asker.now)[: wanted.limit]
+    return _newest_first(one for one in own if wanted.since <= one.created_at < wanted.asker.now)
 
 
 def _newest_first(entries: Iterable[Entry]) -> list[Entry]:

@@ -6,7 +6,7 @@ labels by decision: how much was decided about others does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
@@ -19,6 +19,7 @@ from chalicelib.store.database import BUSY_TIMEOUT_MS, Database
 from chalicelib.store.ids import first_id
 from chalicelib.store.tables import decisions, labels, task_results
 
+BATCH = 500  # subjects in one statement
 STEPS = 10_000  # of SQLite's machine, a few tenths of a millisecond: how often it is asked whether it is late
 
 Row = dict[str, Any]
@@ -45,6 +46,12 @@ class Past:
     def labels(self, wanted: Wanted) -> list[Row]:
         """Rows of decision_id, use_case, outcome, decided, who, reason, created_at."""
         return self._rows(wanted, labels_query(wanted))
+
+    def outcomes(self, wanted: Wanted, subjects: Sequence[str]) -> list[tuple[str, str, int]]:
+        """(subject, outcome, how often it was decided) of these subjects."""
+        with self._reading(wanted.asker.left()) as connection:
+            parts = [subjects[start : start + BATCH] for start in range(0, len(subjects), BATCH)]
+            return [tuple(row) for part in parts for row in connection.execute(outcomes_query(wanted, part))]
 
     def _rows(self, wanted: Wanted, query: Select[Any]) -> list[Row]:
         with self._reading(wanted.asker.left()) as connection:
@@ -102,6 +109,15 @@ def results_query(wanted: Wanted, task: str) -> Select[Any]:
     )
 
 
+def outcomes_query(wanted: Wanted, subjects: Sequence[str]) -> Select[Any]:
+    table = decisions.c
+    return (
+        select(table.subject, table.outcome, func.count())
+        .where(table.subject.in_(subjects), *_decided_before(wanted), *_lately(wanted), table.outcome.is_not(None))
+        .group_by(table.subject, table.outcome)
+    )
+
+
 def labels_query(wanted: Wanted) -> Select[Any]:
     table, label = decisions.c, labels.c
     decided = table.outcome.label("decided")
@@ -117,9 +133,13 @@ def labels_query(wanted: Wanted) -> Select[Any]:
 
 
 def _of_subject(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
-    """Decided about the subject before now, on the same stage, for this use case; not the asking decision."""
+    yield decisions.c.subject == wanted.asker.subject
+    yield from _decided_before(wanted)
+
+
+def _decided_before(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    """Decided before now, on the same stage, for this use case; not the asking decision."""
     table, asker = decisions.c, wanted.asker
-    yield table.subject == asker.subject
     yield _aside(table.use_case) == wanted.use_case
     yield table.stage == asker.stage
     yield table.status == "decided"  # neither failed nor forgotten

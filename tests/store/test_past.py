@@ -80,6 +80,7 @@ def test_it_holds_what_was_decided_about_the_subject_and_nothing_else(store: Sto
     assert found[0].model_dump() == {
         "id": wanted[0],
         "use_case": "refund_check",
+        "subject": "",
         "outcome": "reject",
         "decision": {"outcome": "pay"},
         "created_at": ago(days=1),
@@ -180,6 +181,20 @@ def full(store: Store) -> Store:
     return store
 
 
+def test_outcomes_of_many_subjects_are_counted(store: Store) -> None:
+    for subject, outcomes in {"가": ["approve", "approve", "reject"], "나": ["review"], "다": [None]}.items():
+        for number, outcome in enumerate(outcomes):
+            save(store, ago(days=number + 1), subject=subject, outcome=outcome)
+    save(store, ago(days=40), subject="가")
+    save(store, ago(days=1), subject="가", stage="staging")
+    save(store, ago(days=1), subject="가", use_case="another")
+    save(store, ago(days=1), subject="가", status="failed")
+    asking = save(store, ago(days=1), subject="나")
+    many = [*(f"m-{number}" for number in range(990)), "다", "나", "가"]
+    found = history(store, decision_id=asking).outcomes(many)
+    assert found == {"나": {"review": 1}, "가": {"approve": 2, "reject": 1}}
+
+
 def questions(store: Store, subject: str, since: datetime = BEGIN) -> dict[str, Any]:
     """What may be asked of the past of everything that ``fill`` made."""
     past, asker = store.past, Asker("refund_check", subject, BEGIN + timedelta(days=DAYS), str(uuid7()), "local")
@@ -190,6 +205,7 @@ def questions(store: Store, subject: str, since: datetime = BEGIN) -> dict[str, 
         "decisions of a rare use case": lambda: past.decisions(replace(wanted, use_case="rare_check"), "approve"),
         "results": lambda: past.results(wanted, "moderation"),
         "labels": lambda: past.labels(wanted),
+        "outcomes": lambda: past.outcomes(wanted, [subject, *(f"회원-{number}" for number in range(9))]),
     }
 
 
@@ -210,6 +226,7 @@ def test_every_question_walks_the_subjects_own_decisions(full: Store) -> None:
     assert 0 < len(found["decisions of an outcome"]) < len(found["decisions"]) <= COUNT // 900
     assert {row["decision_id"] for row in found["results"]} == {row["id"] for row in found["decisions"]}
     assert found["labels"]
+    assert sum(count for subject, _, count in found["outcomes"] if subject == "회원-17") > 0
 
 
 # When the database is slow
