@@ -16,7 +16,7 @@ from sqlalchemy import event
 from chalicelib.store.database import Database
 
 # PostgreSQL reads a partition without rows as a whole, at no cost. SQLite's SCAN along an index is a walk in its order.
-SCANS = re.compile(r"Seq Scan (?!.*\(cost=0\.00\.\.0\.0\d )|^SCAN (?!.* USING (COVERING )?INDEX)")
+SCANS = re.compile(r"Seq Scan (?!.*\(cost=0\.0\d\.\.0\.0\d )|^SCAN (?!.* USING (COVERING )?INDEX)")
 SORTS = re.compile(r"Sort  \(.* rows=(\d+)|(USE TEMP B-TREE)")
 FEW = 100  # rows: a subject's or a decision's own, found by their index, may be sorted
 
