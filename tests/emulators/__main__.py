@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.emulators import project
 from tests.emulators.aws import Aws
 from tests.emulators.google_rest import GoogleRest
 from tests.emulators.kserve import KServe
@@ -25,8 +26,8 @@ SAMPLES = Path(__file__).resolve().parents[2] / "usecases" / "samples"
 def about(server: str) -> list[str]:
     """What is emulated, and the addresses of the model server, which a stage file has to name."""
     return [
-        f"AWS     Rekognition (local models), SageMaker, S3 ({BUCKET}: the samples)",
-        "Google  Vision (local models), Vertex AI (endpoint 1 predicts 0.5), BigQuery",
+        f"AWS     Rekognition (local models), SageMaker (usecases/models), S3 ({BUCKET}: the samples)",
+        "Google  Vision and embeddings (local models), Vertex AI (usecases/models), BigQuery (usecases/data)",
         f"HTTP    {server} for every host: /plain/models/linear, /v2/models/linear/infer; logistic, too;",
         "        features count by position: 1·x1 + 2·x2 + …; /plain/moderation, /plain/embedding and so on",
     ]
@@ -38,6 +39,7 @@ def main() -> None:
         aws, vision = stack.enter_context(Aws()), stack.enter_context(VisionEmulator())
         google, server = stack.enter_context(GoogleRest()), stack.enter_context(KServe())
         google.deploy("1", lambda rows: [0.5 for _ in rows])
+        project.serve(aws, google)
         for sample in sorted([*SAMPLES.glob("*.jpg"), *SAMPLES.glob("*.png")]):
             aws.put(BUCKET, sample.name, sample.read_bytes())
         aws.warm()

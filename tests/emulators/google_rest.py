@@ -59,12 +59,14 @@ class GoogleRest(Emulator):
         token_seconds: how long a token is good.
         token_status: what the token server answers; 400 is the answer to an account that was disabled or a key deleted.
         instances: what Vertex AI was last asked about.
+        vector: what a text is embedded as.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.token_seconds, self.token_status = 3600.0, 200
         self.instances: list[Any] = []
+        self.vector: Callable[[str], list[float]] = _vector
         self.bigquery = BigQueryJobs(self._closing)
         self._tokens: dict[str, float] = {}
         self._endpoints: dict[str, Deployed] = {}
@@ -147,7 +149,7 @@ class GoogleRest(Emulator):
         most = 1 if request.names["model"].startswith("gemini-") else 250
         if not 0 < len(texts) <= most or sum(map(len, texts)) > 20_000:
             return 400, _error(400, "too many texts or tokens"), {}
-        return 200, {"predictions": [{"embeddings": {"values": _vector(text)}} for text in texts]}, {}
+        return 200, {"predictions": [{"embeddings": {"values": self.vector(text)}} for text in texts]}, {}
 
     def query(self, request: Request) -> Reply:
         return self.bigquery.query(request)
