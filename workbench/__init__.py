@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workbench.dataset import dataset
+    from workbench.exported import exported
     from workbench.live import run, show
 
-__all__ = ["run", "show"]
+__all__ = ["dataset", "exported", "run", "show"]
+HOMES = {"dataset": "workbench.dataset", "exported": "workbench.exported"}
 
 
 def __getattr__(name: str) -> Any:
     """Loaded on first use: the command line needs none of it."""
     if name in __all__:
-        from workbench import live
-
-        return getattr(live, name)
+        return getattr(import_module(HOMES.get(name, "workbench.live")), name)
     raise AttributeError(name)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Every use case, in parallel.")
 @click.option("--stage", default="local", show_default=True, help="Under whose parameters and providers.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter for this run; VALUE is JSON.")
+@click.option("--dataset", metavar="FILE", help="What the notebook is evaluated on, instead of its own data.")
 @click.option("--jobs", default=None, type=click.IntRange(1), help="Kernels at a time; default: the cores.")
 @click.option(
     "--cell-timeout",
@@ -36,6 +37,7 @@ def validate(
     everything: bool,
     stage: str,
     settings: tuple[str, ...],
+    dataset: str | None,
     jobs: int | None,
     cell_timeout: float,
     form: str,
@@ -43,7 +45,8 @@ def validate(
     """Execute notebooks under a stage's parameters, and keep report and metrics.
 
     Parameters are checked before a kernel starts. What is kept is in reports/STAGE/: NAME.ipynb as executed,
-    NAME.html, and NAME.metrics.json of the last run that passed. Exit code 1 when a cell fails or a notebook is
+    NAME.html, and NAME.metrics.json of the last run that passed; with --dataset NAME.DATASET.html and so on. The
+    notebook asks for it by `dataset(…)` of `workbench`. Exit code 1 when a cell fails or a notebook is
     refused.
     """
     _need_notebook_tools()
@@ -51,7 +54,9 @@ def validate(
     wanted = _wanted(project, names, everything)
     if settings and len(wanted) != 1:
         raise CannotRun("--set is for one use case: name it")
-    plans, refused = _plan(project, wanted, stage, settings)
+    if dataset is not None and len(wanted) != 1:
+        raise CannotRun("--dataset is for one use case: name it")
+    plans, refused = _plan(project, wanted, stage, settings, dataset)
     ran = _run(project, plans, cell_timeout, jobs or os.cpu_count() or 1, visible=form == "text")
     outcomes = sorted([*ran, *refused], key=lambda outcome: outcome.name)
     _print(outcomes, form)
@@ -78,14 +83,16 @@ def _wanted(project: Project, names: tuple[str, ...], everything: bool) -> list[
 
 
 def _plan(
-    project: Project, names: list[str], stage: str, settings: tuple[str, ...]
+    project: Project, names: list[str], stage: str, settings: tuple[str, ...], dataset: str | None
 ) -> tuple[list[Plan], list[Outcome]]:
-    from workbench.validation.plan import BadSetting, settings_of
+    from workbench.dataset import Dataset
+    from workbench.validation.plan import settings_of
     from workbench.validation.run import Outcome, Refused, plan_all
 
     try:
-        return plan_all(project, names, stage, settings_of(settings))
-    except BadSetting as error:
+        named = None if dataset is None else Dataset.of(dataset)
+        return plan_all(project, names, stage, settings_of(settings), named)
+    except ValueError as error:  # BadSetting is one
         raise CannotRun(str(error)) from None
     except OSError as error:
         raise CannotRun(f"a file cannot be read: {error.strerror}: {error.filename}") from None

@@ -28,6 +28,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.execute import execute_notebook
 from papermill.translators import PythonTranslator, papermill_translators
 
+from workbench.dataset import chosen
 from workbench.notebook import Cell
 from workbench.validation.failure import Failure, at_cell, first_error, raised
 from workbench.validation.plan import Plan
@@ -37,6 +38,7 @@ INJECTED = "injected-parameters"
 READ = '__import__("workbench.validation.metrics", fromlist=["collect"]).collect(get_ipython(), {count})'
 
 Tell = Callable[[str, int, int], None]  # use case, cells begun, cells in all
+UNASKED = "--dataset was given, and the notebook never asked for it: `from workbench import dataset`, dataset(…)"
 CAUSES = "out of memory, a crash in native code, or os._exit"
 
 
@@ -148,7 +150,14 @@ class WatchedEngine(NBClientEngine):  # type: ignore[misc]
             on_cell_start=watch.started,
             on_cell_executed=watch.ran,
         )
-        environment = {**os.environ, "ARTEMIS_STAGE": plan.stage}
+        with chosen(plan.dataset) as choice:
+            cls._execute(watch, {**os.environ, "ARTEMIS_STAGE": plan.stage, **choice.environment}, errors)
+            if choice.ignored:
+                watch.executed.failures.append(Failure("dataset", UNASKED))
+
+    @classmethod
+    def _execute(cls, watch: Watch, environment: dict[str, str], errors: Any) -> None:
+        plan = watch.executed.plan
         try:
             watch.client.execute(env=environment, cwd=str(plan.folder), stderr=errors)
         finally:

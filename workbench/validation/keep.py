@@ -41,7 +41,7 @@ def keep(project: Project, executed: Executed) -> Kept:
     """Write what is kept of a run. A failed run leaves the metrics of the last good one."""
     plan = executed.plan
     folder = project.root / "reports" / plan.stage
-    paths = {kind: folder / f"{plan.name}.{kind}" for kind in ("ipynb", "html", "metrics.json")}
+    paths = {kind: folder / f"{plan.label}.{kind}" for kind in ("ipynb", "html", "metrics.json")}
     before = _before(paths["metrics.json"])
     kept = Kept(executed, {kind: project.relative(path) for kind, path in paths.items()}, before)
     contents = _contents(kept)
@@ -70,6 +70,7 @@ def record(executed: Executed) -> dict[str, Any]:
     return {
         "use_case": plan.name,
         "stage": plan.stage,
+        "dataset": plan.dataset.as_dict() if plan.dataset else None,
         "metrics": executed.metrics,
         "version": plan.version,
         "parameters": plan.parameters,

@@ -16,6 +16,7 @@ from typing import Any
 from chalicelib.errors import ContractError
 from workbench import notebook as notebooks
 from workbench import stages
+from workbench.dataset import Dataset
 from workbench.draft import draft
 from workbench.find import find
 from workbench.make import Ingredients, make
@@ -39,7 +40,10 @@ class BadSetting(ValueError):
 
 @dataclass(frozen=True)
 class Plan:
-    """One notebook under one stage. ``overrides`` are literals; ``changes``: parameter -> (default, in force)."""
+    """One notebook under one stage. ``overrides`` are literals; ``changes``: parameter -> (default, in force).
+
+    ``dataset``: what it is to be evaluated on; None: its own.
+    """
 
     notebook: Notebook
     data: bytes
@@ -49,6 +53,12 @@ class Plan:
     parameters: dict[str, Any]
     overrides: dict[str, Any]
     changes: dict[str, tuple[Any, Any]]
+    dataset: Dataset | None = None
+
+    @property
+    def label(self) -> str:
+        """What its files are called: runs on a dataset are kept apart from those without."""
+        return f"{self.name}.{self.dataset.slug}" if self.dataset else self.name
 
     @property
     def name(self) -> str:

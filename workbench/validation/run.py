@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from workbench.dataset import Dataset
 from workbench.problems import Problem
 from workbench.project import Project
 from workbench.validation.plan import BadSetting, Plan, Refused, plan, read_stage
@@ -42,6 +43,7 @@ class Outcome:
             return found | {"problems": [problem.as_dict() for problem in self.problems]}
         executed = self.kept.executed
         return found | {
+            **_of_dataset(executed.plan),
             "version": executed.plan.version,
             "parameters": executed.plan.parameters,
             "changes": {name: {"default": old, "now": new} for name, (old, new) in executed.plan.changes.items()},
@@ -52,15 +54,19 @@ class Outcome:
         }
 
 
+def _of_dataset(plan: Plan) -> dict[str, Any]:
+    return {"dataset": plan.dataset.as_dict()} if plan.dataset else {}
+
+
 def plan_all(
-    project: Project, names: Sequence[str], stage: str, given: Mapping[str, Any]
+    project: Project, names: Sequence[str], stage: str, given: Mapping[str, Any], dataset: Dataset | None = None
 ) -> tuple[list[Plan], list[Outcome]]:
     """The plans, and those refused. Raises BadSetting; Refused when the stage file itself has problems."""
     content = read_stage(project, stage)
     plans, refused = [], []
     for name in names:
         try:
-            plans.append(plan(project, name, stage, content, given))
+            plans.append(replace(plan(project, name, stage, content, given), dataset=dataset))
         except Refused as error:
             refused.append(Outcome(name, stage, problems=error.problems))
     return plans, refused

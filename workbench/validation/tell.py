@@ -62,7 +62,8 @@ def print_outcomes(outcomes: list[Outcome]) -> None:
 
 def _print_run(outcome: Outcome, kept: Kept, console: Console) -> None:
     executed = kept.executed
-    head = Text(outcome.name, "bold").append(f" on {outcome.stage}: ", "not bold")
+    on = f" on {executed.plan.dataset.name}" if executed.plan.dataset else ""
+    head = Text(outcome.name, "bold").append(f" on {outcome.stage}{on}: ", "not bold")
     head.append(outcome.verdict, STYLES[outcome.verdict])
     head.append(f", {executed.seconds:.1f} s, version {executed.plan.version}", "not bold")
     console.print(head, soft_wrap=True)
