@@ -6,12 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.dataset import dataset
-    from workbench.exported import exported
+    from workbench.datasets import dataset
+    from workbench.exporting import exported
     from workbench.live import run, show
 
 __all__ = ["dataset", "exported", "run", "show"]
-HOMES = {"dataset": "workbench.dataset", "exported": "workbench.exported"}
+HOMES = {"dataset": "workbench.datasets", "exported": "workbench.exporting"}
 
 
 def __getattr__(name: str) -> Any:

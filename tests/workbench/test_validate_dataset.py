@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.workbench.conftest import Sound, TemporaryProject
-from workbench.dataset import Dataset
+from workbench.datasets import Dataset
 
 Cell = Callable[..., dict[str, Any]]
 MEASURED = (
@@ -36,6 +36,7 @@ def validate(project: TemporaryProject, name: str, *arguments: str) -> dict[str,
 
 def test_the_notebook_is_told_and_its_metrics_are_kept_apart(project: TemporaryProject) -> None:
     own = validate(project, "measured")
+    assert own["verdict"] == "passed", own["failures"]
     other = validate(project, "measured", "--dataset", "사람들.csv")
     assert {name: row["now"] for name, row in own["metrics"].items()} == {"own": 1, "size": 0}
     assert {name: row["now"] for name, row in other["metrics"].items()} == {"own": 0, "size": 8}

@@ -85,7 +85,7 @@ def _wanted(project: Project, names: tuple[str, ...], everything: bool) -> list[
 def _plan(
     project: Project, names: list[str], stage: str, settings: tuple[str, ...], dataset: str | None
 ) -> tuple[list[Plan], list[Outcome]]:
-    from workbench.dataset import Dataset
+    from workbench.datasets import Dataset
     from workbench.validation.plan import settings_of
     from workbench.validation.run import Outcome, Refused, plan_all
 

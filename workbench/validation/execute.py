@@ -28,7 +28,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.execute import execute_notebook
 from papermill.translators import PythonTranslator, papermill_translators
 
-from workbench.dataset import chosen
+from workbench.datasets import chosen
 from workbench.notebook import Cell
 from workbench.validation.failure import Failure, at_cell, first_error, raised
 from workbench.validation.plan import Plan

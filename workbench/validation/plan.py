@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.errors import ContractError
 from workbench import notebook as notebooks
 from workbench import stages
-from workbench.dataset import Dataset
+from workbench.datasets import Dataset
 from workbench.draft import draft
 from workbench.find import find
 from workbench.make import Ingredients, make

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from workbench.dataset import Dataset
+from workbench.datasets import Dataset
 from workbench.problems import Problem
 from workbench.project import Project
 from workbench.validation.plan import BadSetting, Plan, Refused, plan, read_stage

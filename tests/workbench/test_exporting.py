@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.workbench.conftest import Sound, TemporaryProject
-from workbench.exported import NotExported, exported
+from workbench.exporting import NotExported, exported
 
 
 @pytest.fixture
