@@ -24,12 +24,12 @@ def run() -> Iterator[Result]:
         yield Result(name, us, "… on the event loop", loop, "µs")
 
 
-def in_turn(*asked: Side) -> list[Series]:
-    """Blocks of requests in turn, one process per side: the seconds of each request."""
+def in_turn(*asked: Side, block: int = BLOCK) -> list[Series]:
+    """Blocks of so many requests in turn, one process per side: the seconds of each request."""
     for side in asked:
         side.warm_up()
     with ExitStack() as stack:
-        processes = [stack.enter_context(Process(side)) for side in asked]
+        processes = [stack.enter_context(Process(side, block)) for side in asked]
         for process in processes:
             process.block()
         taken = alternate(ROUNDS, *(process.block for process in processes))
@@ -39,8 +39,8 @@ def in_turn(*asked: Side) -> list[Series]:
 class Process:
     """A process that answers blocks of requests when asked."""
 
-    def __init__(self, side: Side) -> None:
-        pipe = subprocess.PIPE
+    def __init__(self, side: Side, size: int) -> None:
+        pipe, self.size = subprocess.PIPE, size
         self.process = subprocess.Popen(
             side.command("warm"), cwd=side.project, env=side.environment(), stdin=pipe, stdout=pipe, text=True
         )
@@ -50,7 +50,7 @@ class Process:
         assert self.process.stdin
         assert self.process.stdout
         try:
-            self.process.stdin.write(f"{BLOCK}\n")
+            self.process.stdin.write(f"{self.size}\n")
             self.process.stdin.flush()
             return [value / 1e9 for value in json.loads(self.process.stdout.readline())]
         except (OSError, ValueError) as error:
