@@ -5,6 +5,7 @@ reads a count from each line it is given, answers that many events and prints th
 """
 
 import importlib
+import itertools
 import json
 import sys
 import time
@@ -28,11 +29,12 @@ def main() -> None:
 
 
 def serve(handler: Callable[[Any, None], Any], text: str) -> None:
-    """Blocks of requests, each event a fresh one, as Lambda would hand it over."""
+    """Blocks of requests, each event a fresh one, as Lambda would hand it over; ``@number`` in it counts them."""
+    numbers = itertools.count()
     for line in sys.stdin:
         taken = []
         for _ in range(int(line)):
-            event = json.loads(text)
+            event = json.loads(text.replace("@number", str(next(numbers))))
             started = time.perf_counter_ns()
             reply = handler(event, None)
             taken.append(time.perf_counter_ns() - started)

@@ -14,6 +14,13 @@ from benchmarks.projects import ROOT, NotMeasured, Side, folder
 
 NAME, CANDIDATES = "match_recommendation", 500
 MOST_BYTES = 64 * 1024
+ANYBODY = {
+    "wants_genders": ["woman", "man", "nonbinary"],
+    "wants_age_min": 18,
+    "wants_age_max": 120,
+    "wants_distance_km": 20000,
+    "shown_7d": 5,
+}
 TEXTS = {
     "decisions": ("request", "decision", "degraded", "failure", "timings"),
     "task_results": ("calls", "output", "error"),
@@ -62,15 +69,15 @@ def _asking(side: Side) -> Side:
 
 
 def _request() -> str:
-    """A member, and the first others of the repository's data as candidates."""
+    """A member, and the first others of the repository's data as candidates; all suit each other, so all are scored."""
     manifest = json.loads((ROOT / "chalicelib" / "usecases" / "manifest.json").read_text("utf-8"))
     schema = manifest["use_cases"][NAME]["request"]
     lines = (ROOT / "usecases" / "data" / "dating" / "members.jsonl").read_text("utf-8").splitlines()
-    member, *others = [json.loads(line) for line in lines[: CANDIDATES + 1]]
+    member, *others = [json.loads(line) | ANYBODY for line in lines[: CANDIDATES + 1]]
     person = schema["$defs"]["Person"]["properties"].keys()
     candidate = schema["$defs"]["Candidate"]["properties"].keys()
     asked = {
-        "member_id": member["id"],
+        "member_id": "m-@number",  # each another: who was introduced is not introduced again
         "member": {name: member[name] for name in person if name in member},
         "candidates": [{name: other[name] for name in candidate if name in other} for other in others],
     }

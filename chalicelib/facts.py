@@ -26,6 +26,7 @@ from chalicelib.errors import ArtemisError
 from chalicelib.sensitive import SEALED, Writer, holds_sensitive, is_as_annotated
 
 KINDS = "JSON scalars, dict, list, tuple, Literal, Enum, datetime, a pydantic model or a dataclass"
+NUL = "\\u0000"  # as JSON writes the character
 SCALARS = (str, int, float, bool, type(None))
 # problems that quote nothing of what was given; an author's own type of problem may
 SILENT = frozenset(typing.get_args(ErrorType)) - {"value_error", "assertion_error", "union_tag_invalid"}
@@ -98,7 +99,7 @@ class Codec:
             raise NotRecordable(f"the key {SEALED!r} (at {pointer or 'the top'}) is for what is encrypted")
         if not all_finite(self._adapter.dump_python(value, warnings=False)):
             raise NotRecordable(f"a number is not finite at {find(value, not_finite) or 'the top'}")
-        if (pointer := find(value, has_nul)) is not None:
+        if NUL in text and (pointer := find(value, has_nul)) is not None:
             raise NotRecordable(f"a text holds a NUL character at {pointer or 'the top'}")
 
     def decode(self, text: str) -> Any:
@@ -129,7 +130,7 @@ _SUSPECT = re.compile(
 
 
 # One of them is in whatever the pattern finds; a plain search takes a hundredth of the pattern's time.
-_SIGNS = ("null", "nan", "NaN", "inf", "Inf", "\\u0000", '"$sealed"')
+_SIGNS = ("null", "nan", "NaN", "inf", "Inf", NUL, '"$sealed"')
 
 
 def suspicious(text: str) -> bool:

@@ -77,7 +77,8 @@ class ModelFile:
 
     def _predict(self, features: dict[str, Any], of_several: str) -> Prediction:
         try:
-            return prediction(self._answer(features))
+            answer = self._answer(features)
+            return answer if isinstance(answer, Prediction) else prediction(answer)
         except ProviderError as error:
             raise ProviderError(f"model {self._name!r}: {error}{of_several}", error.code, error.attempts) from None
 
@@ -160,7 +161,8 @@ def _linear(model: LinearModel, features: dict[str, Any]) -> Any:
     probability = round(1 / (1 + exp(-total)) if total >= 0 else exp(total) / (1 + exp(total)), 9)
     if model.classes is None:
         return probability
-    return {"classes": list(model.classes), "scores": [round(1 - probability, 9), probability]}
+    scores = dict(zip(model.classes, (round(1 - probability, 9), probability), strict=True))
+    return Prediction(value=model.classes[probability > scores[model.classes[0]]], scores=scores)
 
 
 def _sum(model: LinearModel, features: dict[str, Any]) -> float:
