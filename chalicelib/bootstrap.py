@@ -12,9 +12,12 @@ from threading import Lock
 from typing import Any
 
 from chalicelib.asking import Asking
+from chalicelib.blobs import Blobs, Place
 from chalicelib.calling.router import Observer, Router
 from chalicelib.calling.routing import Routing
+from chalicelib.database_settings import folder_beside
 from chalicelib.engine import Engine
+from chalicelib.folder_objects import Folder
 from chalicelib.history import Asker, History, Stored, nothing_before
 from chalicelib.manifest import GENERATED, Manifest
 from chalicelib.photo import PhotoPolicy
@@ -84,7 +87,7 @@ def _no_history(use_cases: frozenset[str]) -> Callable[[Asking, str | None, date
 @lru_cache(maxsize=4)
 def _history(url: str, stage: str, use_cases: frozenset[str]) -> Callable[[Asking, str | None, datetime], History]:
     """Makes the history that a task is given; the store is looked into when the task asks something."""
-    past = Stored(partial(_store, url))
+    past = Stored(partial(_store, url), fetch=blobs(url).fetch)
 
     def history(asking: Asking, subject: str | None, now: datetime) -> History:
         asker = Asker(asking.use_case, subject, now, asking.decision_id, stage, asking.left)
@@ -115,6 +118,14 @@ def photos(policy: PhotoPolicy) -> PhotoPolicy:
 
 
 @lru_cache(maxsize=4)
+def blobs(url: str, place: Place | None = None) -> Blobs:
+    """Where large texts of a database's records lie: in a bucket, or beside an embedded database."""
+    folder = folder_beside(url)
+    beside = None if folder is None else Folder(folder)
+    return Blobs(place or (Place() if beside else None), _buckets, beside)
+
+
+@lru_cache(maxsize=4)
 def vault_of(keys: tuple[str, ...], stage: str) -> Vault:
     """What seals and opens sensitive fields; on the local stage without keys it makes its own."""
     return Vault(keys, LOCAL_KEY if stage == LOCAL else None)
@@ -127,7 +138,7 @@ def build(settings: Settings, manifest: Manifest) -> Service:
     vault = vault_of(settings.encryption_keys, settings.stage)
     identity = router(settings.routing, url, vault=vault).identity
     deciding = engine(settings.routing, url, stage=settings.stage, use_cases=frozenset(manifest.names), vault=vault)
-    return Service(settings, manifest, deciding, partial(_store, url), identity, vault)
+    return Service(settings, manifest, deciding, partial(_store, url), identity, vault, blobs(url, settings.objects))
 
 
 class _Current:

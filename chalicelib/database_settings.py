@@ -27,6 +27,15 @@ URL = re.compile(
 )
 
 
+def folder_beside(url: str) -> Path | None:
+    """The folder for large objects beside an embedded database's file; None for other databases, and in memory."""
+    found = URL.fullmatch(url)
+    if found is None or not found["driver"].startswith("sqlite"):
+        return None
+    path = found["start"].partition(":///")[2]
+    return None if path in ("", ":memory:") or path.startswith("file:") else Path(f"{path}.objects")
+
+
 def resolve(environment: Mapping[str, str], stage: str | None, problems: list[str]) -> str:
     """The URL in force. ``problems`` gets what does not hold of ``ARTEMIS_DATABASE_URL`` and ``…_AUTH``.
 

@@ -240,8 +240,13 @@ class Stored:
             its own annotation, so what was opened for it might be written down plainly.
     """
 
-    def __init__(self, store: Callable[[], Any], opened: Callable[[str], str] = masked) -> None:
-        self._store, self._opened = store, opened
+    def __init__(
+        self,
+        store: Callable[[], Any],
+        opened: Callable[[str], str] = masked,
+        fetch: Callable[[str], str] = str,
+    ) -> None:
+        self._store, self._opened, self._fetch = store, opened, fetch
 
     def decisions(self, wanted: Wanted, outcome: str | None) -> list[PastDecision]:
         rows = self._store().past.decisions(wanted, outcome)
@@ -259,7 +264,7 @@ class Stored:
         return found
 
     def _read(self, text: str) -> Any:
-        return json.loads(self._opened(text))
+        return json.loads(self._opened(self._fetch(text)))
 
 
 def nothing_before(asking: Asking, subject: str | None, now: datetime, use_cases: Collection[str] = ()) -> History:

@@ -1,4 +1,4 @@
-"""An object store, as photos need one: an object in one state, what can be asked, and why there is no answer."""
+"""An object store: an object in one state, what can be asked, and why there is no answer."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ REASONS = {
     "unreadable": "S3 does not hand this object out: archived, encrypted with a key of its own, or an impossible key",
     "too-large": "the object is larger than it was said to be",
 }
+
+
+FOLDER = ""  # the bucket of what lies in a folder beside an embedded database
 
 
 class ObjectError(ArtemisError):
@@ -38,8 +41,8 @@ class S3Object:
 
     @property
     def uri(self) -> str:
-        """``s3://bucket/key``, the key as it is: nothing in it is escaped."""
-        return f"s3://{self.bucket}/{self.key}"
+        """``s3://bucket/key``, or ``file:key`` of the folder; the key as it is: nothing in it is escaped."""
+        return f"s3://{self.bucket}/{self.key}" if self.bucket else f"file:{self.key}"
 
     @property
     def digest(self) -> str:
@@ -54,7 +57,8 @@ class S3Object:
     @classmethod
     def from_record(cls, record: dict[str, str]) -> S3Object:
         """The object of :meth:`recorded`."""
-        bucket, _, key = record["uri"].removeprefix("s3://").partition("/")
+        scheme, _, place = record["uri"].partition(":")
+        bucket, _, key = place.removeprefix("//").partition("/") if scheme == "s3" else (FOLDER, "", place)
         return cls(bucket, key, record.get("version"), record.get("etag"))
 
 

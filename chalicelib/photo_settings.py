@@ -47,6 +47,11 @@ def policy(content: Mapping[str, Any], samples: Path | None) -> PhotoPolicy:
     )
 
 
+def check_objects(value: Any) -> list[str]:
+    """Every problem of ``objects``: where large texts of records go."""
+    return [] if value is None else [f"objects: {problem}" for problem in _check_upload(value)]
+
+
 def _check_bucket(value: Any) -> list[str]:
     if isinstance(value, str) and BUCKET.fullmatch(value):
         return []

@@ -14,6 +14,7 @@ from uuid import UUID
 from uuid6 import uuid7
 
 from chalicelib import intake, sealing
+from chalicelib.blobs import Blobs
 from chalicelib.calling.identity import Identity
 from chalicelib.engine import Engine
 from chalicelib.errors import Gone, NotFound
@@ -64,6 +65,7 @@ class Service:
         store: makes the store; called on the first request that needs it.
         identity: which versions of models were seen.
         vault: seals and opens what is sensitive.
+        blobs: keeps large texts apart.
     """
 
     def __init__(
@@ -74,9 +76,10 @@ class Service:
         store: Callable[[], Any],
         identity: Identity | None = None,
         vault: Vault | None = None,
+        blobs: Blobs | None = None,
     ) -> None:
         self.settings, self.manifest, self.engine, self.store = settings, manifest, engine, store
-        self.identity, self.vault = identity or Identity(), vault or Vault()
+        self.identity, self.vault, self.blobs = identity or Identity(), vault or Vault(), blobs or Blobs()
         self._use_cases: dict[tuple[str, int], UseCase] = {}
         self._stored_versions: set[tuple[str, str]] = set()
         self._lock = Lock()
@@ -135,7 +138,7 @@ class Service:
         record = Record(row, result_rows(decision_id, run), answer_rows(taken, run))
         if usecase.sensitive:
             record = sealing.sealed_record(record, usecase, request, self.vault)
-        self._save(record, asked, attempt)
+        self._save(self.blobs.put_away(record, asked.left()), asked, attempt)
         if run.degraded:
             log_degraded(decision_id, usecase, run)
         if run.failure:
@@ -168,7 +171,7 @@ class Service:
         from chalicelib import trace
 
         is_local, prices = self.settings.stage == LOCAL, self.manifest.pricing
-        traced = trace.build(row, results, version, is_local, prices, self.vault)
+        traced = trace.build(*self.blobs.whole(row, results), version, is_local, prices, self.vault)
         return envelope(self.shown(row), trace=traced)
 
     def list_decisions(self, client: ApiKey, query: Mapping[str, list[str]]) -> str:

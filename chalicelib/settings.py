@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import database_settings, photo_settings, vault
+from chalicelib.blobs import Place
 from chalicelib.calling import routing
 from chalicelib.calling.routing import Routing, in_mapping
 from chalicelib.errors import SettingsError
@@ -26,7 +27,7 @@ DEFAULT_DATABASE = database_settings.LOCAL_DATABASE
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENDPOINT = re.compile(r"(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^@?#\s]*)?")
 CLIENT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}")  # stored with each decision
-STAGE_KEYS = {*routing.KEYS, "use_cases", "photos", "deadline"}
+STAGE_KEYS = {*routing.KEYS, "use_cases", "photos", "objects", "deadline"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Settings:
     photos: PhotoPolicy = field(default_factory=PhotoPolicy)
     deadline: float = 25.0
     encryption_keys: tuple[str, ...] = field(default=(), repr=False)
+    objects: Place | None = None
 
 
 def load(
@@ -102,6 +104,7 @@ def load(
         photos=photo_settings.policy(content, _samples() if stage == LOCAL else None),
         deadline=float(content.get("deadline", 25)),
         encryption_keys=encryption_keys,
+        objects=objects_place(content),
     )
 
 
@@ -109,6 +112,11 @@ def stage_parameters(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Use case -> parameter overrides of one stage file."""
     entries = content.get("use_cases") or {}
     return {snake(name): dict((entry or {}).get("parameters") or {}) for name, entry in entries.items()}
+
+
+def objects_place(content: Mapping[str, Any]) -> Place | None:
+    """Where a stage's large texts go; None where its file does not say."""
+    return Place(**content["objects"]) if content.get("objects") else None
 
 
 def check_stage(content: Any, use_cases: Collection[str], providers: Collection[str] | None = None) -> list[str]:
@@ -123,6 +131,7 @@ def check_stage(content: Any, use_cases: Collection[str], providers: Collection[
     problems += routing.check(content, providers)
     problems += in_mapping(content, "use_cases", lambda name, entry: _check_use_case(name, entry, use_cases))
     problems += in_mapping(content, "photos", photo_settings.check)
+    problems += photo_settings.check_objects(content.get("objects"))
     names = [snake(str(name)) for name in content.get("use_cases") or {}]
     problems += [f"use_cases.{name}: named twice" for name in sorted(set(names)) if names.count(name) > 1]
     deadline = content.get("deadline", 25)

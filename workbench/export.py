@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -85,11 +85,15 @@ class Wanted:
 
 @dataclass(slots=True)
 class Export:
-    """Reading what is wanted. ``counts`` has what was found so far, by status; forgotten decisions are no rows."""
+    """Reading what is wanted. ``counts`` has what was found so far, by status; forgotten decisions are no rows.
+
+    ``fetch`` gives the text that a column stands for.
+    """
 
     engine: Engine
     wanted: Wanted
     counts: Counter[str] = field(default_factory=Counter)
+    fetch: Callable[[str], str] = str
 
     def pages(self) -> Iterator[list[Row]]:
         """Rows, oldest first, some at a time. Raises Unreadable when the database stops answering."""
@@ -113,7 +117,9 @@ class Export:
             return []
         ids = [row.id for row in kept]
         facts, said, drawn = _facts(connection, ids), _labels(connection, ids), _samples(connection, ids)
-        return [_row(row, facts.get(row.id, []), said.get(row.id, []), drawn.get(row.id, [])) for row in kept]
+        return [
+            _row(row, facts.get(row.id, []), said.get(row.id, []), drawn.get(row.id, []), self.fetch) for row in kept
+        ]
 
 
 def check_schema(engine: Engine) -> None:
@@ -129,13 +135,13 @@ def outcomes(engine: Engine, use_case: str) -> set[str]:
     return {row.outcome for row in stream(engine, query)}
 
 
-def _row(row: Any, facts: list[Any], said: list[Any], drawn: list[Any]) -> Row:
+def _row(row: Any, facts: list[Any], said: list[Any], drawn: list[Any], fetch: Callable[[str], str]) -> Row:
     return dict(zip(OWN, row, strict=True)) | {
         "degraded": masked(row.degraded),
-        "request": masked(row.request),
+        "request": masked(fetch(row.request)),
         "decision": row.decision and masked(row.decision),
         "failure": row.failure and masked(_discreet(row.failure)),
-        "facts": _object((fact.task, masked(fact.output)) for fact in facts if fact.output is not None),
+        "facts": _object((fact.task, masked(fetch(fact.output))) for fact in facts if fact.output is not None),
         "errors": _object((fact.task, masked(_discreet(fact.error))) for fact in facts if fact.error),
         "models": _list(_models(facts)),
         "labels": _list(_label(one) for one in said),

@@ -103,8 +103,11 @@ def harmless(text: str) -> str:
 
 
 def _look(request: str) -> str:
+    from chalicelib.blobs import reference_in
     from chalicelib.sensitive import masked
 
+    if reference_in(request):
+        return "(a large request: see the decision's trace)"
     shown = masked(request)
     return shown if len(shown) <= LOOK else shown[: LOOK - 1] + "…"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.commands.common import CannotRun, find_project
-from workbench.databases import database_option, open_readable, telling
+from workbench.databases import database_option, name_database, open_readable, telling
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -52,6 +52,7 @@ def export(
     fields are masked, and errors are without their messages. In Parquet, what is JSON is a string that holds JSON.
     The database is only read. Exit code 1: there was nothing to write.
     """
+    from chalicelib.bootstrap import blobs
     from workbench.export import Export, Wanted, check_schema
 
     project = find_project()
@@ -62,7 +63,7 @@ def export(
     engine = open_readable(database, stage)
     with telling():
         check_schema(engine)
-        found = Export(engine, wanted)
+        found = Export(engine, wanted, fetch=blobs(name_database(database, stage).url).fetch)
         count = _write(found, form, output)
         if not count:
             _check_names(project, engine, wanted)

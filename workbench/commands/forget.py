@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.commands.common import CannotRun, find_project, format_option
-from workbench.databases import database_option, open_database, telling
+from workbench.databases import database_option, name_database, open_database, telling
 
 if TYPE_CHECKING:
     from chalicelib.store.database import Database
@@ -55,6 +55,8 @@ def forget(
 
     Exit code 1: nothing was found, or something is left.
     """
+    from chalicelib.bootstrap import blobs
+
     subject = _subject(subject)
     stage = stage or os.environ.get("ARTEMIS_STAGE", "local")
     buckets = set() if keep_photos else _buckets(stage)
@@ -62,6 +64,7 @@ def forget(
     try:
         with telling():
             photos = _photos(buckets, stage, keep_photos, dry_run)
+            photos.blobs = blobs(name_database(database, stage).url)
             done = _work(opened, subject, photos, mentions, yes, dry_run)
     finally:
         opened.close()
@@ -160,7 +163,11 @@ def _print_found(done: Forgotten, would: str, mentions: str) -> None:
 
 
 def _print_photos(done: Forgotten, would: str) -> None:
-    photos = done.photos
+    photos, texts = done.photos, done.photos.texts_as_dict()
+    if photos.texts:
+        click.echo(f"large texts: {texts['deleted']} {would}deleted, {texts['gone']} were not there")
+    for entry in texts["failed"][:SHOWN]:
+        click.echo(f"  not deleted: {entry['uri']}: {entry['why']}")
     if photos.fates:
         click.echo(f"photos in S3: {len(photos.of('deleted'))} {would}deleted, {len(photos.of('gone'))} were not there")
     for state in ("kept", "failed"):

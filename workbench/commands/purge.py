@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.commands.common import CannotRun, format_option
-from workbench.databases import database_option, open_database, telling
+from workbench.databases import database_option, name_database, open_database, telling
 
 if TYPE_CHECKING:
     from chalicelib.store.database import Database
@@ -31,14 +31,18 @@ def purge(age: str, whole_months: bool, yes: bool, dry_run: bool, database: str 
     meanwhile: rows go a few at a time, and on PostgreSQL a month that is over goes as a whole. Stopped at any moment,
     it goes on when it is run again. On PostgreSQL the partitions of the months to come are made, too.
 
-    Photos in S3 stay: give the bucket a lifecycle rule of the same age.
+    Large texts beside a SQLite file are deleted, too. Photos and large texts in S3 stay: give the bucket a lifecycle
+    rule of the same age.
     """
+    from workbench.retention.purging import purge_texts
+
     now = datetime.now(UTC)
     before = _before(age, now, whole_months)
     opened = open_database(database)
     try:
         with telling():
             done = _work(opened, before, now, yes, dry_run)
+            purge_texts(done, name_database(database).url, dry_run)
     finally:
         opened.close()
     if form == "json":
@@ -98,6 +102,8 @@ def _print(done: Purged, dry_run: bool) -> None:
     for table, rows in ({"decisions": 0} | done.rows).items():
         if rows or table == "decisions":
             click.echo(f"  {table}: {rows} {verb}")
+    if done.texts:
+        click.echo(f"  large texts: {done.texts} {verb}")
     if done.dropped:
         click.echo(f"  months {'to drop' if dry_run else 'dropped'} as a whole: {', '.join(done.dropped)}")
     made = done.partitions

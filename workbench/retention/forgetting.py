@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from chalicelib.blobs import Blobs, reference_in
+from chalicelib.errors import Unavailable
 from chalicelib.objects import S3Object
 from chalicelib.store.database import Database
 from chalicelib.store.tables import decisions, idempotency, labels, paid_answers, task_results
@@ -68,6 +70,7 @@ class Forgotten:
             "decisions": self.decisions,
             "rows": dict(self.rows),
             "photos": self.photos.as_dict(),
+            "large_texts": self.photos.texts_as_dict(),
             "pending": self.pending,
             "late": self.late,
             "mentions": self.mentions and self.mentions.as_dict(),
@@ -87,10 +90,10 @@ def planned(database: Database, subject: str, photos: Photos, look_around: bool)
         keyed = idempotency.c.decision_id.in_(own) | (idempotency.c.subject == subject)
         done.rows[idempotency.name] = count(connection, idempotency, keyed)
     photos.shared = _shared(database, subject, photos)
-    for ids, found in _batches(database, subject):
-        ready = [one for one in ids if photos.settle(found[one])]
+    for ids, found in _batches(database, subject, photos.blobs):
+        ready = [one for one in ids if found[one].settled(photos)]
         done.decisions, done.pending = done.decisions + len(ready), done.pending + len(ids) - len(ready)
-    done.mentions = find_mentions(database, subject) if look_around else None
+    done.mentions = find_mentions(database, subject, photos.blobs.fetch) if look_around else None
     return done
 
 
@@ -116,10 +119,10 @@ def forget(
         if not done.late:
             break
     if look_around:
-        done.mentions = find_mentions(database, subject)
+        done.mentions = find_mentions(database, subject, photos.blobs.fetch)
         done.mentions.given = count_given(database, done.ids) if done.ids else 0
         if replace:
-            replace_mentions(database, subject, done.mentions)
+            replace_mentions(database, subject, done.mentions, photos.blobs)
     if problem := write_anew(database):
         done.problems.append(problem)
     return done
@@ -129,15 +132,16 @@ def _shared(database: Database, subject: str, photos: Photos) -> set[S3Object]:
     """The person's photos that others have, too; nobody looks when none is to be deleted."""
     if photos.keep:
         return set()
-    found = {one for _, objects in _batches(database, subject) for of_one in objects.values() for one in of_one}
-    return named_by_others(database, found, subject) if found else set()
+    lying = (named for _, found in _batches(database, subject, photos.blobs) for named in found.values())
+    found = {one for named in lying for one in named.photos}
+    return named_by_others(database, found, subject, photos.blobs.fetch) if found else set()
 
 
 def _erase_all(database: Database, subject: str, done: Forgotten, now: datetime) -> None:
     with in_turn(database) as connection:
         done.rows += delete_claims_of(connection, subject)
-    for ids, objects in _batches(database, subject):
-        ready = [one for one in ids if done.photos.settle(objects[one])]
+    for ids, named in _batches(database, subject, done.photos.blobs):
+        ready = [one for one in ids if named[one].settled(done.photos)]
         done.pending += len(ids) - len(ready)
         if ready:
             with in_turn(database) as connection:
@@ -158,7 +162,35 @@ def erase(connection: Connection, ids: Sequence[str], now: datetime) -> Counter[
     return rows
 
 
-def _batches(database: Database, subject: str) -> Iterator[tuple[list[str], dict[str, set[S3Object]]]]:
+@dataclass(slots=True)
+class Named:
+    """The objects that a decision names: photos, and its own large texts."""
+
+    photos: set[S3Object] = field(default_factory=set)
+    texts: set[S3Object] = field(default_factory=set)
+
+    def add(self, text: str | None, blobs: Blobs) -> None:
+        """What a column's text names."""
+        apart = reference_in(text)
+        if apart is not None:
+            self.texts.add(apart)
+            text = _fetched(text or "", blobs)
+        self.photos |= objects_in(text)
+
+    def settled(self, photos: Photos) -> bool:
+        """Delete them, the texts last: they say which photos there are. Whether the decision may go."""
+        return photos.settle(self.photos) and photos.settle_texts(self.texts)
+
+
+def _fetched(text: str, blobs: Blobs) -> str | None:
+    """A text that lies apart; None where it is gone, or cannot be had: then it cannot be deleted either."""
+    try:
+        return blobs.fetch(text)
+    except Unavailable:
+        return None
+
+
+def _batches(database: Database, subject: str, blobs: Blobs) -> Iterator[tuple[list[str], dict[str, Named]]]:
     """Ids of the person's decisions in their order, and the objects that each names."""
     after, own = NO_ID, select(decisions.c.id, decisions.c.request).where(decisions.c.subject == subject)
     while True:
@@ -171,8 +203,8 @@ def _batches(database: Database, subject: str) -> Iterator[tuple[list[str], dict
             outputs = connection.execute(
                 select(task_results.c.decision_id, task_results.c.output).where(of(task_results.c.decision_id, ids))
             ).all()
-        objects = {row.id: objects_in(row.request) for row in rows}
-        for decision_id, output in outputs:
-            objects[decision_id] |= objects_in(output)
+        named = {row.id: Named() for row in rows}
+        for decision_id, text in (*rows, *outputs):
+            named[decision_id].add(text, blobs)
         after = ids[-1]
-        yield ids, objects
+        yield ids, named

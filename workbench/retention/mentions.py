@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from secrets import token_hex
+from time import perf_counter
 from typing import Any
 
 from sqlalchemy import Table, and_, or_, select, update
 
+from chalicelib.blobs import SIGN, Blobs
+from chalicelib.objects import S3Object
 from chalicelib.store.database import Database
 from chalicelib.store.reading import stream
 from chalicelib.store.tables import decisions, labels, paid_answers, task_results
 from workbench.retention.rows import in_turn, remove
 
 FORGOTTEN = "forgotten"
+SECONDS = 15.0  # for an object
 # table -> its columns that may mention somebody
 TEXTS = {"decisions": ("request", "decision", "failure"), "task_results": ("output", "error")}
 
@@ -69,12 +73,17 @@ def holding(column: Any, part: str) -> Any:
     return column.contains(part, autoescape=True)
 
 
-def find_mentions(database: Database, subject: str) -> Mentions:
-    """Read everything that others have."""
+def is_apart(column: Any) -> Any:
+    """Rows whose text lies apart: what is in it is seen when it is fetched."""
+    return column.startswith(SIGN)
+
+
+def find_mentions(database: Database, subject: str, fetch: Callable[[str], str] = str) -> Mentions:
+    """Read everything that others have. ``fetch`` gives the text that a column stands for."""
     whole, inside = set[str](), set[str]()
     for decision_id, text in _texts(database, subject):
         seen = _Seen(subject)
-        seen.walk(json.loads(text))
+        seen.walk(json.loads(fetch(text)))
         if seen.whole:
             whole.add(decision_id)
         if seen.inside:
@@ -91,14 +100,16 @@ def count_given(database: Database, ids: Collection[str]) -> int:
     return sum(1 for sources in given if not sources.isdisjoint(ids))
 
 
-def replace_mentions(database: Database, subject: str, found: Mentions) -> None:
+def replace_mentions(database: Database, subject: str, found: Mentions, blobs: Blobs | None = None) -> None:
     """Put a made-up name in the person's place, decision by decision; delete the answers that contain it."""
     for decision_id in found.decisions:
-        name = f"{FORGOTTEN}-{token_hex(4)}"
+        name, replaced = f"{FORGOTTEN}-{token_hex(4)}", list[S3Object]()
         with in_turn(database) as connection:
             for table, key in ((decisions, decisions.c.id), (task_results, task_results.c.decision_id)):
                 for row in connection.execute(select(table).where(key == decision_id)).mappings().all():
-                    _replace(connection, table, dict(row), subject, name)
+                    replaced += _replace(connection, table, dict(row), _Renaming(subject, name, blobs or Blobs()))
+        for old in replaced:  # an earlier version, where a bucket keeps them
+            (blobs or Blobs()).objects(old.bucket).delete(old, perf_counter() + SECONDS)
         found.replaced += 1
     keys = [(row.key, row.decision_id) for row in stream(database.engine, _answers(subject))]
     for key, decision_id in keys:
@@ -107,17 +118,33 @@ def replace_mentions(database: Database, subject: str, found: Mentions) -> None:
     found.answers = 0
 
 
-def _replace(connection: Any, table: Table, row: dict[str, Any], subject: str, name: str) -> None:
-    changed = {}
-    for column in TEXTS[table.name]:
-        if row[column]:
-            seen = _Seen(subject, name)
-            node = seen.walk(json.loads(row[column]))
-            if seen.whole:
-                changed[column] = json.dumps(node, ensure_ascii=False, separators=(",", ":"))
+@dataclass(frozen=True, slots=True)
+class _Renaming:
+    """A made-up name in a person's place, in texts in rows and in those that lie apart."""
+
+    subject: str
+    name: str
+    blobs: Blobs
+
+    def of(self, text: str) -> tuple[str, S3Object | None] | None:
+        """The column's new text, and the object to delete when it is written; None where nothing is to be changed."""
+        seen = _Seen(self.subject)
+        seen.walk(json.loads(self.blobs.fetch(text)))
+        return self.blobs.rewrite(text, self._renamed) if seen.whole else None
+
+    def _renamed(self, text: str) -> str:
+        node = _Seen(self.subject, self.name).walk(json.loads(text))
+        return json.dumps(node, ensure_ascii=False, separators=(",", ":"))
+
+
+def _replace(connection: Any, table: Table, row: dict[str, Any], renaming: _Renaming) -> list[S3Object]:
+    """Write a row's texts anew; the objects that are to be deleted then."""
+    found = {column: renaming.of(row[column]) for column in TEXTS[table.name] if row[column]}
+    changed = {column: text for column, new in found.items() if new for text in new[:1]}
     if changed:
         same = [column == row[column.name] for column in table.primary_key.columns]
         connection.execute(update(table).where(*same).values(**changed))
+    return [new[1] for new in found.values() if new and new[1]]
 
 
 class _Seen:
@@ -153,7 +180,7 @@ def _texts(database: Database, subject: str) -> Iterator[tuple[str, str]]:
     parts = written(subject)
     for table, columns in TEXTS.items():
         of = decisions if table == "decisions" else task_results
-        any_of = or_(*(holding(of.c[column], part) for column in columns for part in parts))
+        any_of = or_(*(holding(of.c[column], part) for column in columns for part in parts), is_apart(of.c[columns[0]]))
         query = select(decisions.c.id, *(of.c[column] for column in columns)).where(of_others(subject), any_of)
         for decision_id, *texts in stream(
             database.engine, query if of is decisions else query.join_from(decisions, of)

@@ -1,4 +1,4 @@
-"""The photos of a person that lie in S3: found in what is recorded, deleted there before the record goes.
+"""What lies of a person in object storage, photos and large texts: deleted there before the record that names it goes.
 
 So a run that was interrupted, or could not reach S3, can be repeated: what names the photo is still there.
 """
@@ -6,7 +6,7 @@ So a run that was interrupted, or could not reach S3, can be repeated: what name
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from time import perf_counter
@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 from sqlalchemy import or_, select
 
+from chalicelib.blobs import Blobs
 from chalicelib.objects import ObjectError, Objects, S3Object
 from chalicelib.store.database import Database
 from chalicelib.store.reading import stream
 from chalicelib.store.tables import decisions
-from workbench.retention.mentions import holding, of_others, written
+from workbench.retention.mentions import holding, is_apart, of_others, written
 
 SECONDS = 15.0  # for one object
 GIVEN_UP = 3  # failures in a row after which S3 is left alone
@@ -43,6 +44,7 @@ class Photos:
         buckets: those that may be deleted from.
         shared: objects that decisions of others name, too.
         is_rehearsal: nothing is deleted; what would be counts as deleted.
+        blobs: where large texts of records lie; each belongs to one decision.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class Photos:
         stage: str,
         keep: bool = False,
         is_rehearsal: bool = False,
+        blobs: Blobs | None = None,
     ) -> None:
         self.objects, self.buckets, self.stage, self.keep = objects, buckets, stage, keep
         self.is_rehearsal = is_rehearsal
         self.shared: set[S3Object] = set()
         self.fates: dict[S3Object, Fate] = {}
+        self.blobs, self.texts = blobs or Blobs(), dict[S3Object, Fate]()
         self._in_a_row = 0
 
     def settle(self, found: Iterable[S3Object]) -> bool:
@@ -65,6 +69,19 @@ class Photos:
             if one not in self.fates:
                 self.fates[one] = self._settle(one)
         return all(self.fates[one].state != "failed" for one in found)
+
+    def settle_texts(self, found: Iterable[S3Object]) -> bool:
+        """Delete large texts. Whether the record that names them may go."""
+        for one in found:
+            if self.texts.get(one, Fate("failed")).state == "failed":
+                self.texts[one] = Fate("deleted") if self.is_rehearsal else self._delete_text(one)
+        return all(self.texts[one].state != "failed" for one in found)
+
+    def _delete_text(self, one: S3Object) -> Fate:
+        try:
+            return self._delete(self.blobs.objects(one.bucket), one)
+        except ObjectError as error:
+            return Fate("failed", f"{error.reason}: {error}")
 
     def of(self, state: State) -> list[S3Object]:
         return [one for one, fate in self.fates.items() if fate.state == state]
@@ -76,6 +93,12 @@ class Photos:
             for state in ("kept", "failed")
         }
         return {"deleted": len(self.of("deleted")), "gone": len(self.of("gone")), **there}
+
+    def texts_as_dict(self) -> dict[str, Any]:
+        """Counts of large texts; those that are still there, and why."""
+        states = [fate.state for fate in self.texts.values()]
+        failed = [{**one.recorded(), "why": fate.why} for one, fate in self.texts.items() if fate.state == "failed"]
+        return {"deleted": states.count("deleted"), "gone": states.count("gone"), "failed": failed}
 
     def _settle(self, one: S3Object) -> Fate:
         if self.keep:
@@ -122,14 +145,16 @@ def _is_place(record: dict[str, Any]) -> bool:
     return is_stated and all(isinstance(text, str) for text in record.values()) and record["uri"].startswith("s3://")
 
 
-def named_by_others(database: Database, objects: Collection[S3Object], subject: str) -> set[S3Object]:
+def named_by_others(
+    database: Database, objects: Collection[S3Object], subject: str, fetch: Callable[[str], str] = str
+) -> set[S3Object]:
     """Those that decisions of other subjects name, too. Reads all decisions, once for each ``URIS`` objects."""
     found, uris = set[S3Object](), iter(sorted({one.uri for one in objects}))
     while some := list(islice(uris, URIS)):
         parts = [part for uri in some for part in written(uri)]
         query = select(decisions.c.request).where(
-            of_others(subject), or_(*(holding(decisions.c.request, part) for part in parts))
+            of_others(subject), or_(is_apart(decisions.c.request), *(holding(decisions.c.request, p) for p in parts))
         )
         for row in stream(database.engine, query):
-            found |= objects_in(row.request) & set(objects)
+            found |= objects_in(fetch(row.request)) & set(objects)
     return found

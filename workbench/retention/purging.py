@@ -18,6 +18,9 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import ProgrammingError
 
 from chalicelib.claim import KEPT
+from chalicelib.database_settings import folder_beside
+from chalicelib.folder_objects import Folder
+from chalicelib.objects import ObjectError
 from chalicelib.store.database import Database
 from chalicelib.store.ids import first_id
 from chalicelib.store.tables import decisions, idempotency
@@ -49,6 +52,7 @@ class Purged:
         before: decisions of an earlier time are, or were, deleted.
         rows: table -> rows deleted, those of dropped months among them.
         dropped: months whose partitions were dropped.
+        texts: large texts that lay beside the database, and were, or are to be, deleted.
         partitions: what was done for the months ahead; None on SQLite.
         problems: what could not be done, as sentences.
     """
@@ -56,6 +60,7 @@ class Purged:
     before: datetime
     rows: Counter[str] = field(default_factory=Counter)
     dropped: list[str] = field(default_factory=list)
+    texts: int = 0
     partitions: Ensured | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -64,6 +69,7 @@ class Purged:
         return {
             "before": self.before.isoformat(),
             "rows": dict(self.rows),
+            "large_texts": self.texts,
             "dropped": self.dropped,
             "partitions": made and {"made": made.made, "moved": made.moved, "left_in_default": made.left},
             "problems": self.problems,
@@ -97,6 +103,20 @@ def purge(database: Database, before: datetime, now: datetime) -> Purged:
     if problem := empty_log(database):
         done.problems.append(problem)
     return done
+
+
+def purge_texts(done: Purged, url: str, is_rehearsal: bool) -> None:
+    """Delete the large texts of older decisions beside an embedded database, and those that no decision names."""
+    root = folder_beside(url)
+    if root is None:
+        return
+    folder = Folder(root)
+    for one in folder.before(first_id(done.before)):
+        try:
+            done.texts += is_rehearsal or folder.delete(one, 0)
+        except ObjectError as error:
+            done.problems.append(f"large texts in {root.name} cannot be deleted: {error}")
+            return
 
 
 def _purge_months(database: Database, done: Purged, now: datetime) -> None:

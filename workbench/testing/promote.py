@@ -73,6 +73,7 @@ def _stored(project: Project, url: str, decision_id: str) -> tuple[dict[str, Any
 
 
 def _fetch(url: str, decision_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    from chalicelib.bootstrap import blobs
     from chalicelib.store import Store
 
     try:
@@ -80,6 +81,7 @@ def _fetch(url: str, decision_id: str) -> tuple[dict[str, Any], list[dict[str, A
         try:
             row = store.get(decision_id)
             results = store.results(decision_id) if row else []
+            row, results = blobs(url).whole(row, results) if row else (None, [])
         finally:
             store.close()
     except ArtemisError as error:
