@@ -107,6 +107,7 @@ def test_the_report_is_json(store: Store, database: Database) -> None:
         "decisions": 1,
         "rows": {"task_results": 2, "paid_answers": 1, "labels": 1, "idempotency": 1, "claimed_facts": 1},
         "photos": {"deleted": 1, "gone": 0, "kept": [], "failed": []},
+        "large_texts": {"deleted": 0, "gone": 0, "failed": []},
         "pending": 0,
         "late": 0,
         "mentions": {"decisions": [], "in_longer_texts": [], "answers": 0, "given": 0, "replaced": 0, "left": 0},

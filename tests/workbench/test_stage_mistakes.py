@@ -20,7 +20,7 @@ def review(project: Any, sound: Any) -> Any:
 def test_mistakes_of_form_and_in_settings_are_reported_together(review: Any) -> None:
     review.stage(
         "production",
-        "providers: {faces: nobody, query: local, text: rekognition}\n"
+        "providers: {faces: nobody, labels: local, text: rekognition}\n"
         "provider_settings: {rekognition: {min_confidence: 5, concurrency: 0, breaker: 5}}\n"
         "deadline: soon\n",
     )
@@ -31,7 +31,7 @@ def test_mistakes_of_form_and_in_settings_are_reported_together(review: Any) -> 
         "provider_settings.rekognition",
         "provider_settings.rekognition.min_confidence",
         "providers.faces",
-        "providers.query",
+        "providers.labels",
     ]
 
 
