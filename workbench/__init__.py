@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.datasets import dataset
     from workbench.exporting import exported
-    from workbench.live import run, show
+    from workbench.live import run, show, stage_models
 
-__all__ = ["dataset", "exported", "run", "show"]
+__all__ = ["dataset", "exported", "run", "show", "stage_models"]
 HOMES = {"dataset": "workbench.datasets", "exported": "workbench.exporting"}
 
 

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from chalicelib import bootstrap
-from chalicelib.asking import Asking
+from chalicelib.asking import ANY_TIME, Asking
+from chalicelib.calling.ledger import Ledger
 from chalicelib.calling.router import Observer
 from chalicelib.calling.routing import Routing
 from chalicelib.engine import Engine
 from chalicelib.history import History
 from chalicelib.intake import seal
+from chalicelib.models import Models
 from chalicelib.parameters import PARAMETERS, Parameters
 from chalicelib.run import Intake, Run
 from chalicelib.settings import endpoints
@@ -62,6 +64,16 @@ def show(request: BaseModel, history: History | None = None) -> None:
     ran = _execute(request, _namespace(), history)
     for part in (Shown(ran.usecase, ran.result, results(ran)), Times(ran.usecase, ran.result.timings)):
         display(part)  # type: ignore[no-untyped-call]
+
+
+def stage_models() -> Models:
+    """The capabilities of this notebook's stage, as a task is given them: to ask a model outside of a decision.
+
+    What is asked so is neither stored nor used again; ``artemis record`` records it.
+    """
+    stage = _stage(os.environ.get("ARTEMIS_STAGE", "local"))
+    router = bootstrap.router(Routing.of(stage, endpoints(os.environ)), observe=_recorder())
+    return router.models(ANY_TIME, Ledger())
 
 
 def _namespace() -> dict[str, Any]:
