@@ -26,7 +26,8 @@ from chalicelib.run import Attempt, Intake
 from chalicelib.runtime import version_row
 from chalicelib.sensitive import masked
 from chalicelib.settings import LOCAL, ApiKey, Settings
-from chalicelib.usecase import UseCase, load
+from chalicelib.usecase import UseCase
+from chalicelib.usecase import load as load_module
 from chalicelib.vault import Vault
 from chalicelib.warmup import without_collector
 
@@ -216,8 +217,10 @@ class Service:
         return {**row, "failure": canonical(failure)}
 
     def use_cases(self, client: ApiKey) -> list[dict[str, Any]]:
-        """What this client may call: title, description, parameters in force, steps, version."""
-        return [self._describe(name) for name in self.manifest.names if may(client, name)]
+        """What this client may call: title, description, parameters in force, steps and what they ask, version."""
+        from chalicelib.describing import describe
+
+        return [describe(self, name) for name in self.manifest.names if may(client, name)]
 
     def models(self) -> dict[str, Any]:
         """Who answers on this stage, in which version, and every change of a version that was seen."""
@@ -236,7 +239,7 @@ class Service:
         self.store().ping()
         for name in self.manifest.names:
             for contract in self.manifest.contracts(name):
-                self._load(name, contract)
+                self.load(name, contract)
 
     def use_case(self, client: ApiKey, name: str, contract: int | None = None) -> UseCase:
         """The loaded use case. Raises NotFound when there is none, not for this client, or not under this contract."""
@@ -247,18 +250,18 @@ class Service:
         if contract is not None and contract not in served:
             now = " and ".join(decisions_path(name, one) for one in served)
             raise NotFound(f"contract {contract} of {name} is not served; what is: {now}")
-        return self._load(name, contract or self.manifest.current(name))
+        return self.load(name, contract or self.manifest.current(name))
 
-    def _load(self, name: str, contract: int) -> UseCase:
+    def load(self, name: str, contract: int) -> UseCase:
         key = name, contract
         if key not in self._use_cases:
             with self._lock, without_collector():  # two requests at once: one import
                 if key not in self._use_cases:
                     module, source = self.manifest.module(*key), self.manifest.source(*key)
-                    self._use_cases[key] = load(name, module, self._overrides(*key), source)
+                    self._use_cases[key] = load_module(name, module, self.overrides(*key), source)
         return self._use_cases[key]
 
-    def _overrides(self, name: str, contract: int) -> dict[str, Any]:
+    def overrides(self, name: str, contract: int) -> dict[str, Any]:
         """The stage's parameters; of a frozen contract those of the day it was frozen, which fit it."""
         if self.manifest.is_frozen(name, contract):
             kept = self.manifest.frozen[name][contract].get("overrides", {}).get(self.settings.stage, {})
@@ -270,20 +273,8 @@ class Service:
         served = self.manifest.contracts(name)
         current = self.manifest.current(name) if served else 0
         # the notebook's own first: a frozen module that does not load is no reason to show less of it
-        loaded = (self._load(name, contract) for contract in sorted(served, key=lambda one: one != current))
+        loaded = (self.load(name, contract) for contract in sorted(served, key=lambda one: one != current))
         return next((usecase for usecase in loaded if usecase.version == version), None)
-
-    def _describe(self, name: str) -> dict[str, Any]:
-        contract, served = self.manifest.current(name), self.manifest.contracts(name)
-        entry, overrides = served[contract], self._overrides(name, contract)
-        parameters = {
-            key: {**about, "value": overrides.get(key, about["default"])} for key, about in entry["parameters"].items()
-        }
-        described = {key: entry[key] for key in ("title", "description", "notebook", "steps")}
-        # a stage that came after the freeze has no version noted
-        version = entry["versions"].get(self.settings.stage) or self._load(name, contract).version
-        numbers = {"version": version, "contract": contract, "contracts": list(served)}
-        return {"name": name, **numbers, **described, "parameters": parameters}
 
 
 def may(client: ApiKey, use_case: str) -> bool:

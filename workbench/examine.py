@@ -26,6 +26,7 @@ from workbench import draft as drafts
 from workbench.draft import Draft
 from workbench.fingerprint import fingerprints
 from workbench.problems import Problem, at
+from workbench.rules.capability import uses
 from workbench.rules.places import from_fault
 
 OPTOUT = re.compile(r"#?\s*artemis:\s*ignore\s*(?:\[[^\]]*\])?")
@@ -109,6 +110,7 @@ def _step(draft: Draft, usecase: UseCase, step: Any) -> dict[str, Any]:
     if step.task:
         described["timeout"] = step.task.timeout
         described["fallback"] = step.fallback
+        described |= uses(draft, step.name)
     return described
 
 

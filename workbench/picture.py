@@ -12,8 +12,11 @@ from chalicelib.graph import Graph
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 168, 46, 56, 16, 12
 FILLS = {"input": "#f4f4f5", "task": "#dbeafe", "step": "#ffffff", "decide": "#dcfce7"}
+FILLS |= {"use_case": "#dcfce7", "capability": "#fef3c7", "provider": "#f4f4f5"}
 STROKES = {"input": "#a1a1aa", "task": "#2563eb", "step": "#52525b", "decide": "#16a34a"}
-TITLE_LIMIT, RESULT_LIMIT = 22, 26  # characters that fit a box
+STROKES |= {"use_case": "#16a34a", "capability": "#d97706", "provider": "#a1a1aa"}
+LINES, DASHES = {False: "#a1a1aa", True: "#16a34a"}, {False: "", True: ' stroke-dasharray="5 4"'}
+TITLE_LIMIT, RESULT_LIMIT, LONG = 24, 26, 20  # characters that fit a box, and from which on the letters are smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,22 @@ def draw(graph: Graph, results: dict[str, str]) -> str:
     boxes = {box.name: box for column, names in enumerate(layers) for box in _column(graph, column, names, results)}
     width = len(layers) * (WIDTH + GAP_X) - GAP_X + 2 * MARGIN
     height = max(len(names) for names in layers) * (HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN
-    edges = [_edge(boxes[need], boxes[step.name]) for step in graph.steps for need in step.needs if need in boxes]
-    body = "".join([*edges, *map(_box, boxes.values())])
+    edges = [edge(boxes[need], boxes[step.name]) for step in graph.steps for need in step.needs if need in boxes]
+    return svg(width, height, [*edges, *map(_box, boxes.values())])
+
+
+def page(boxes: list[Box], edges: list[str]) -> str:
+    """Boxes and lines as SVG."""
+    width, height = max(box.x for box in boxes) + WIDTH + MARGIN, max(box.y for box in boxes) + HEIGHT + MARGIN
+    return svg(width, height, [*edges, *map(_box, boxes)])
+
+
+def svg(width: int, height: int, parts: list[str]) -> str:
+    """A picture of its own, on white."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" font-family="system-ui, sans-serif" role="img">{body}</svg>'
+        f'height="{height}" font-family="system-ui, sans-serif" role="img">'
+        f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>'
     )
 
 
@@ -46,10 +60,17 @@ def _layers(graph: Graph) -> list[list[str]]:
         inputs = [need for need in step.needs if need not in graph.by_name and need not in ("models", "history")]
         depth.update(dict.fromkeys(inputs, 0))
         depth[step.name] = 1 + max((depth[need] for need in step.needs if need in depth), default=0)
+    depth |= _where_needed(graph, depth)
     layers: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
     for name, layer in depth.items():
         layers[layer].append(name)
     return [layer for layer in _ordered(graph, layers) if layer]
+
+
+def _where_needed(graph: Graph, depth: dict[str, int]) -> dict[str, int]:
+    """Input → the layer before the first step that needs it."""
+    inputs = [name for name in depth if name not in graph.by_name]
+    return {name: min(depth[step.name] for step in graph.steps if name in step.needs) - 1 for name in inputs}
 
 
 def _ordered(graph: Graph, layers: list[list[str]]) -> list[list[str]]:
@@ -78,16 +99,19 @@ def _column(graph: Graph, column: int, names: list[str], results: dict[str, str]
     ]
 
 
-def _edge(source: Box, target: Box) -> str:
+def edge(source: Box, target: Box, dashed: bool = False) -> str:
+    """A line from the right of one box to the left of another."""
     x1, y1 = source.x + WIDTH, source.y + HEIGHT // 2
     x2, y2 = target.x, target.y + HEIGHT // 2
     bend = (x2 - x1) // 2
-    return f'<path d="M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}" fill="none" stroke="#a1a1aa"/>'
+    curve = f"M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}"
+    return f'<path d="{curve}" fill="none" stroke="{LINES[dashed]}"{DASHES[dashed]}/>'
 
 
 def _box(box: Box) -> str:
     middle = box.x + WIDTH // 2
-    title = _text(middle, box.y + (19 if box.result else 28), 13, "#18181b", box.name, TITLE_LIMIT)
+    size = 13 if len(box.name) < LONG else 12
+    title = _text(middle, box.y + (19 if box.result else 28), size, "#18181b", box.name, TITLE_LIMIT)
     result = _text(middle, box.y + 36, 11, "#52525b", box.result, RESULT_LIMIT) if box.result else ""
     return (
         f'<g><title>{escape(box.kind)} {escape(box.name)}</title><rect x="{box.x}" y="{box.y}" width="{WIDTH}" '

@@ -41,7 +41,7 @@ def fixed_paths() -> dict[str, Any]:
         "/v1/decisions": {"get": _list_decisions()},
         "/v1/decisions/{decision_id}": {"get": _get_decision()},
         "/v1/decisions/{decision_id}/labels": {"get": _list_labels(), "post": _add_label()},
-        "/v1/use-cases": {"get": _get("list_use_cases", "What this client may ask", {"type": "object"}, [], "401")},
+        "/v1/use-cases": {"get": _get("list_use_cases", "What this client may ask", ref("UseCases"), [], "401")},
         "/v1/models": {
             "get": _get("list_models", "Which models answer, and how they changed", ref("Models"), [], "401", "503")
         },

@@ -96,6 +96,57 @@ MODELS: dict[str, Any] = _object(
     }
 )
 
+_ASKED: dict[str, Any] = {
+    "type": "array",
+    "description": "of a task: what it asks of models",
+    "items": _object(
+        {
+            "asked": {"type": "string", "examples": ["embedding", "predict/match_score"]},
+            "providers": {"type": "array", "items": {"type": "string"}, "description": "who answers, in order"},
+        }
+    ),
+}
+_STEP: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "kind": {"enum": ["task", "step", "decide"]},
+        "needs": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "steps, fields of the request, names given",
+        },
+        "description": {"type": "string"},
+        "asks": _ASKED,
+        "history": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "of a task: the use cases whose past decisions it asks for; ? where its code does not say",
+        },
+    },
+    "required": ["name", "kind", "needs", "description"],
+}
+USE_CASES: dict[str, Any] = _object(
+    {
+        "use_cases": {
+            "type": "array",
+            "items": _object(
+                {
+                    "name": {"type": "string"},
+                    "version": {"type": "string"},
+                    "contract": {"type": "integer"},
+                    "contracts": {"type": "array", "items": {"type": "integer"}, "description": "all that are served"},
+                    "title": {"type": "string"},
+                    "description": {"type": "string"},
+                    "notebook": {"type": "string"},
+                    "steps": {"type": "array", "items": _STEP},
+                    "parameters": {"type": "object", "description": "name to default, description, type and value"},
+                }
+            ),
+        }
+    }
+)
+
 DECISIONS: dict[str, Any] = _object(
     {
         "decisions": {
@@ -138,6 +189,7 @@ FIXED: dict[str, Any] = {
     "Problem": PROBLEM,
     "Degradation": DEGRADATION,
     "Models": MODELS,
+    "UseCases": USE_CASES,
     "Decisions": DECISIONS,
     "Label": LABEL,
     "Labels": LABELS,

@@ -14,6 +14,7 @@ COMMANDS = {
     "check": "workbench.commands.check:check",
     "build": "workbench.commands.build:build",
     "diff": "workbench.commands.diff:diff",
+    "graph": "workbench.commands.graph:graph",
     "validate": "workbench.commands.validate:validate",
     "test": "workbench.commands.test:test",
     "record": "workbench.commands.record:record",

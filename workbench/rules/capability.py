@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from workbench.bindings import Function
@@ -21,13 +21,14 @@ from workbench.rules.reach import arguments, reachable
 from workbench.scopes import DEEP, Code, Scope, Unit
 from workbench.scoping import code
 
-MODELS = "models"
+MODELS, HISTORY = "models", "history"
+USE_CASE_AT = {"decisions": 0, "labels": 0, "results": 1, "outcomes": 1}  # where a method of history takes the use case
 Passed = tuple[Function, str, tuple[str, ...]]  # to which function, as which argument, by which path
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An attribute taken of `models`. ``path``: the task, then the functions that it came through.
+    """An attribute taken of `models` or `history`. ``path``: the task, then the functions that it came through.
 
     ``model``: the first argument, where that is a text and the attribute is ``predict``.
     """
@@ -36,6 +37,7 @@ class Asked:
     node: ast.expr
     path: tuple[str, ...]
     model: str = ""
+    call: ast.Call | None = None
 
     @property
     def whole(self) -> str:
@@ -112,12 +114,48 @@ def _who(one: Asked) -> str:
 
 def asked(draft: Draft) -> list[Asked]:
     """All that tasks ask of `models`, in reading order. Ask for it by ``draft.once(asked)``."""
+    return _taken(draft, MODELS)
+
+
+def remembered(draft: Draft) -> list[Asked]:
+    """All that tasks ask of `history`, in reading order. Ask for it by ``draft.once(remembered)``."""
+    return _taken(draft, HISTORY)
+
+
+def uses(draft: Draft, task: str) -> dict[str, list[str]]:
+    """What one task asks, for the manifest: ``asks`` as stage files name it, ``history`` as names of use cases.
+
+    A model or use case whose name is not written out is ``?``.
+    """
+    names = [f"{one.name}/{one.model or '?'}" if one.name == "predict" else one.name for one in _of(draft, task, asked)]
+    found = {"asks": names, "history": [_use_case(draft, one) for one in _of(draft, task, remembered)]}
+    return {kind: sorted(set(named)) for kind, named in found.items() if named}
+
+
+def _of(draft: Draft, task: str, which: Callable[[Draft], list[Asked]]) -> list[Asked]:
+    return [one for one in draft.once(which) if one.path[0] == task]
+
+
+def _use_case(draft: Draft, one: Asked) -> str:
+    """Whose past a call of `history` asks for: the asking use case's own, where it names none."""
+    call, place = one.call, USE_CASE_AT.get(one.name)
+    if call is None or place is None:
+        return "?"
+    named = [keyword.value for keyword in call.keywords if keyword.arg == "use_case"]
+    (value,) = [*named, *call.args[place : place + 1], None][:1]
+    if value is None:
+        return draft.notebook.name
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else "?"
+
+
+def _taken(draft: Draft, given: str) -> list[Asked]:
+    """The attributes that tasks take of a given name."""
     tasks = {name: node for name, (_, node) in draft.functions.items() if is_task(node)}
-    starts = [(name, node) for name, node in tasks.items() if any(a.arg == MODELS for a in arguments(node))]
+    starts = [(name, node) for name, node in tasks.items() if any(a.arg == given for a in arguments(node))]
     if not starts:
         return []
     walked, found = draft.once(code), list[Asked]()
-    waiting: list[Passed] = [(node, MODELS, (name,)) for name, node in starts]
+    waiting: list[Passed] = [(node, given, (name,)) for name, node in starts]
     seen: set[tuple[Function, str]] = set()
     for node, argument, path in waiting:  # grows as it is walked
         if (node, argument) not in seen:
@@ -132,7 +170,8 @@ def _attributes(unit: Unit, argument: str, path: tuple[str, ...]) -> Iterator[As
     for mention in unit.mentions:
         if mention.parts and _is_argument(mention.root, mention.scope, unit.statement, argument):
             name = mention.parts[0]
-            yield Asked(name, mention.node, path, _model(mention.call) if name == "predict" else "")
+            model = _model(mention.call) if name == "predict" else ""
+            yield Asked(name, mention.node, path, model, mention.call)
 
 
 def _model(call: ast.Call | None) -> str:
