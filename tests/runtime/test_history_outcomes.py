@@ -59,7 +59,7 @@ def test_what_is_too_old_has_no_outcome_or_is_the_asking_decision_does_not_count
     ids=["text", "number", "many", "use-case", "since"],
 )
 def test_a_wrong_question_is_told_what_is_wrong(subjects: Any, changes: Any, said: str) -> None:
-    with pytest.raises(ValueError, match="history.outcomes") as refused:
+    with pytest.raises(ValueError, match=r"history\.outcomes") as refused:
         asked().outcomes(subjects, **changes)
     assert said in str(refused.value)
 
