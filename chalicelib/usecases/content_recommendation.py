@@ -418,10 +418,16 @@ def reasons_of(
         "ending_soon": (days_left is not None and 0 <= days_left <= ENDING_DAYS, ""),
         "new": (0 <= (now.date() - one.published).days <= new_days, ""),
         "popular": (popular >= popular_from, ""),
-        "something_different": (bool(liked) and one.topic not in {taste.topic for taste in tastes}, ""),
+        "something_different": (is_different(one, tastes), ""),
         "likeness_unavailable": (not is_known, ""),
     }
     return {code: named for code, (holds, named) in found.items() if holds}
+
+
+def is_different(one: Item, tastes: list[Taste]) -> bool:
+    """Whether an item is of none of the topics that the member likes, as far as these are known."""
+    topics = {taste.topic for taste in tastes}
+    return bool(topics) and "" not in topics and one.topic not in topics
 
 
 def sentence(locale: str, said: dict[Reason, str]) -> str:
