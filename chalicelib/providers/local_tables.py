@@ -81,16 +81,19 @@ class Tables:
         return Rows([dict(zip(columns, map(_value, row), strict=True)) for row in rows], loaded.version)
 
     def _current(self, datasets: tuple[str, ...]) -> Loaded:
-        files = self._files(datasets)
+        """The datasets as they are now. A change of any file is another version for all: one model, one version."""
+        folder = self._checked(datasets)
+        files = [path for path in sorted(folder.glob("*/*")) if path.suffix in READERS and NAME.fullmatch(path.stem)]
         stamps: dict[Path, Stamp] = {
             path: ((status.st_mtime_ns, status.st_size),) for path in files for status in (path.stat(),)
         }
         known = self._loaded.get(datasets)
         if known is None or known.stamps != stamps:
-            known = self._loaded[datasets] = Loaded(stamps, *_load(files))
+            known = self._loaded[datasets] = Loaded(stamps, *_load(files, datasets))
         return known
 
-    def _files(self, datasets: tuple[str, ...]) -> list[Path]:
+    def _checked(self, datasets: tuple[str, ...]) -> Path:
+        """The folder, which has all of the datasets."""
         folder = find_folder(self._folder)
         if folder is None:
             raise _refused(f"there is no folder {self._folder} for the local provider's tables")
@@ -98,8 +101,7 @@ class Tables:
             if not NAME.fullmatch(dataset) or not (folder / dataset).is_dir():
                 known = _listed(path.name for path in folder.iterdir() if path.is_dir())
                 raise _refused(f"there is no dataset {dataset!r} in {self._folder}; there are: {known}")
-        found = [path for dataset in datasets for path in sorted((folder / dataset).iterdir())]
-        return [path for path in found if path.suffix in READERS and NAME.fullmatch(path.stem)]
+        return folder
 
 
 def _translated(sql: str) -> tuple[tuple[str, ...], str, set[str]]:
@@ -135,12 +137,15 @@ def _datasets(exp: Any, statement: Any) -> tuple[str, ...]:
     return tuple(sorted(datasets))
 
 
-def _load(files: Sequence[Path]) -> tuple[Any, str]:
+def _load(files: Sequence[Path], datasets: tuple[str, ...]) -> tuple[Any, str]:
+    """A connection with the tables of these datasets, and the version: of DuckDB and of all files."""
     duckdb = package("duckdb")
     connection, digest = duckdb.connect(":memory:", config={"threads": 1}), hashlib.sha256()
     connection.execute("SET TimeZone = 'UTC'")
     for path in files:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        if path.parent.name not in datasets:
+            continue
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{path.parent.name}"')
         table = f'"{path.parent.name}"."{path.stem}"'
         try:
