@@ -48,8 +48,8 @@ def svg(width: int, height: int, parts: list[str]) -> str:
     """A picture of its own, on white."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" font-family="system-ui, sans-serif" role="img">'
-        f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>'
+        f'height="{height}" font-family="system-ui, sans-serif" style="background:#ffffff" role="img">'
+        f"{''.join(parts)}</svg>"
     )
 
 

