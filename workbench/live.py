@@ -39,29 +39,30 @@ class DecisionFailed(Exception):
     """The use case came to no decision; the message says which step, and why."""
 
 
-def run(request: BaseModel, history: History | None = None) -> Any:
+def run(request: BaseModel, history: History | None = None, now: datetime | None = None) -> Any:
     """Decide with this notebook's steps; returns its ``Decision``. Nothing is stored.
 
     Args:
         history: what tasks that ask for ``history`` are given, as ``History.of(…)`` makes it by hand; default: nothing.
+        now: the decision's time, with its zone; default: the present. A fixed one gives the same again tomorrow.
 
     Raises ContractError when the namespace breaks the authoring contract, DecisionFailed when a
     step fails.
     """
-    ran = _execute(request, _namespace(), history)
+    ran = _execute(request, _namespace(), history, now)
     return _decision(ran.usecase, ran.result)
 
 
-def show(request: BaseModel, history: History | None = None) -> None:
+def show(request: BaseModel, history: History | None = None, now: datetime | None = None) -> None:
     """Decide with this notebook's steps, and display the decision, the graph and every step.
 
-    ``history`` is as for ``run``.
+    ``history`` and ``now`` are as for ``run``.
 
     Times are displayed apart from the rest, so that a saved notebook shows the same again.
     """
     from IPython.core.display_functions import display
 
-    ran = _execute(request, _namespace(), history)
+    ran = _execute(request, _namespace(), history, now)
     for part in (Shown(ran.usecase, ran.result, results(ran)), Times(ran.usecase, ran.result.timings)):
         display(part)  # type: ignore[no-untyped-call]
 
@@ -97,7 +98,7 @@ class Ran(NamedTuple):
     result: Run
 
 
-def _execute(request: BaseModel, namespace: dict[str, Any], history: History | None) -> Ran:
+def _execute(request: BaseModel, namespace: dict[str, Any], history: History | None, now: datetime | None) -> Ran:
     annotated = namespace.get("__annotations__", {})
     parameters = {name: namespace[name] for name in annotated if name in namespace}
     usecase = from_namespace("notebook", {**namespace, PARAMETERS: Parameters(parameters)}, LiveSource())
@@ -105,7 +106,9 @@ def _execute(request: BaseModel, namespace: dict[str, Any], history: History | N
     stage = _stage(os.environ.get("ARTEMIS_STAGE", "local"))
     engine = bootstrap.engine(Routing.of(stage, endpoints(os.environ)), observe=_recorder())
     engine = Engine(engine.models, engine.workers, _Past(history or History.of()))
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) if now is None else now
+    if now.tzinfo is None:
+        raise ValueError("now has no time zone: datetime(2026, 11, 1, tzinfo=UTC)")
     return Ran(usecase, intake, now, engine.run(usecase, intake, now, float(stage.get("deadline", 25))))
 
 
