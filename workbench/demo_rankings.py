@@ -13,10 +13,9 @@ from rich.text import Text
 from chalicelib.manifest import Manifest, kebab
 from workbench.demo_client import decided
 from workbench.once import example
+from workbench.rankings import NUMBERS, cell, ranking
 
 SHOWN = 5  # places of a ranking
-NUMBERS = ("score",)
-CODES = ("reasons",)
 
 
 def rank(console: Console, url: str, manifest: Manifest, name: str) -> None:
@@ -39,30 +38,19 @@ def _asked(request: dict[str, Any]) -> str:
 
 def _places(decision: dict[str, Any]) -> Table:
     """The first places of the decision's ranking: its list of objects."""
-    ranking: list[dict[str, Any]] = next((part for part in decision.values() if _is_ranking(part)), [])
+    _, places = ranking(decision) or ("", [])
     table = Table(box=None, header_style="dim", pad_edge=False, expand=True)
-    for name in ranking[0] if ranking else ():
+    for name in places[0] if places else ():
         table.add_column(name, justify="right" if name in NUMBERS else "left", overflow="ellipsis", no_wrap=True)
-    for place in ranking[:SHOWN]:
-        table.add_row(*(Text(_cell(name, value)) for name, value in place.items()))
+    for place in places[:SHOWN]:
+        table.add_row(*(Text(cell(value)) for value in place.values()))
     return table
-
-
-def _is_ranking(part: Any) -> bool:
-    return isinstance(part, list) and bool(part) and all(isinstance(one, dict) for one in part)
-
-
-def _cell(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    if isinstance(value, str):
-        return value
-    return ", ".join(value) if name in CODES else json.dumps(value, ensure_ascii=False)
 
 
 def _rest(decision: dict[str, Any]) -> list[str]:
     """What else was decided."""
-    rest = {name: value for name, value in decision.items() if not _is_ranking(value)}
+    name, _ = ranking(decision) or ("", [])
+    rest = {field: value for field, value in decision.items() if field != name}
     return [", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in rest.items())]
 
 

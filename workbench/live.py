@@ -29,6 +29,7 @@ from chalicelib.usecase import Place, Source, UseCase, from_namespace
 from workbench import stages
 from workbench.picture import draw
 from workbench.project import Project
+from workbench.rankings import Places, as_html, as_lines, ranking
 
 HERE = "this notebook"  # what a place in a running notebook names
 RESULT_LIMIT = 300  # characters of a result in the table
@@ -205,9 +206,11 @@ class Shown:
     results: dict[str, str]
 
     def __repr__(self) -> str:
-        lines = [self.headline()]
-        lines += [f"  {step.name}: {self._short(step.name)}" for step in self.usecase.graph.steps]
-        return "\n".join(lines)
+        return "\n".join([self.headline(), *as_lines(self.places), self.steps()])
+
+    def steps(self) -> str:
+        """A line for each step's result."""
+        return "\n".join(f"  {step.name}: {self._short(step.name)}" for step in self.usecase.graph.steps)
 
     def _repr_html_(self) -> str:
         outcome = json.loads(self.result.decision).get("outcome", "") if self.result.decision else ""
@@ -219,6 +222,7 @@ class Shown:
         )
         return (
             f'<div><p style="font-size:1.2em;font-weight:600;color:{color}">{escape(self.headline())}</p>'
+            f"{as_html(self.places) if self.places else ''}"
             f'<div style="overflow-x:auto">{draw(self.usecase.graph, self.results)}</div>'
             f"<table><thead><tr><th>step</th><th>kind</th><th>result</th></tr></thead><tbody>{rows}</tbody>"
             "</table></div>"
@@ -229,10 +233,18 @@ class Shown:
         if self.result.decision is None:
             return _failure_text(self.result)
         decision = _rounded(json.loads(self.result.decision))
+        if ranked := ranking(decision):
+            decision[ranked[0]] = len(ranked[1])
         head = [str(decision.pop("outcome"))] if "outcome" in decision else []
         head += [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in decision.items()]
         head += [f"degraded: {item['task']} ({_why(item)})" for item in self.result.degraded]
         return "   ".join(head)
+
+    @property
+    def places(self) -> Places:
+        """The places of a ranking; empty where the decision is none."""
+        ranked = ranking(_rounded(json.loads(self.result.decision))) if self.result.decision else None
+        return ranked[1] if ranked else []
 
     def _short(self, name: str) -> str:
         text = self.results.get(name, "not reached")

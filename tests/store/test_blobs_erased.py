@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,13 +24,6 @@ from workbench.retention.forgetting import forget
 from workbench.retention.purging import Purged, purge_texts
 
 FILLING = ["x" * 100] * 400
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    store = Store(database_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from workbench.rankings import as_html, as_lines, ranking
+
 CODE = """
 import time
 from typing import Literal
@@ -84,3 +86,13 @@ def test_logic_that_asks_for_the_time_is_shown_as_it_decided(usecases: str) -> N
     text = execute(CODE, dated, 'show(Request(name="a"))', root=usecases)[-1].outputs[0].data["text/plain"]
     assert text.startswith("reject")
     assert "너무_긴: true" in text and "decide: {" in text
+
+
+def test_a_ranking_is_a_table_and_a_line_for_each_place() -> None:
+    places = [
+        {"id": f"c-{number}", "score": 0.5, "reasons": ["new", "popular"], "seen": number == 1} for number in range(22)
+    ]
+    assert ranking({"items": places, "considered": 22}) == ("items", places)
+    assert ranking({"outcome": "approve", "reasons": ["a"]}) is None and ranking({"items": []}) is None
+    assert as_lines(places)[1] == "  2. c-1  0.5  new, popular  yes" and as_lines(places)[-1] == "  and 2 more"
+    assert as_html([{"id": "<b>"}]).count("&lt;b&gt;") == 1 and as_html(places).count("<tr>") == 21

@@ -83,14 +83,16 @@ def _print(ran: Ran, trace: bool) -> None:
 
     from workbench.live import Shown, Times, results
     from workbench.once import tracebacks
+    from workbench.rankings import as_lines
 
     console, errors = Console(highlight=False), Console(highlight=False, stderr=True)
     shown = Shown(ran.usecase, ran.result, results(ran))
     failure = ran.result.failure
-    head, _, steps = repr(shown).partition("\n")
-    console.print(Text(head, "bold red" if failure else "bold"), soft_wrap=True)
+    console.print(Text(shown.headline(), "bold red" if failure else "bold"), soft_wrap=True)
+    if shown.places:
+        console.print(Text("\n".join(as_lines(shown.places))), soft_wrap=True)
     if trace:
-        console.print(Text(f"{steps}\n{Times(ran.usecase, ran.result.timings)!r}"), soft_wrap=True)
+        console.print(Text(f"{shown.steps()}\n{Times(ran.usecase, ran.result.timings)!r}"), soft_wrap=True)
     for step, text in tracebacks(ran):
         if trace or (failure and failure.step == step):
             errors.print(Text(f"\n{step}:\n", "bold").append(text, "not bold"), soft_wrap=True)
