@@ -16,6 +16,7 @@ from workbench.once import example
 from workbench.rankings import NUMBERS, cell, ranking
 
 SHOWN = 5  # places of a ranking
+SHORT = 12  # characters that a column shows in any case
 
 
 def rank(console: Console, url: str, manifest: Manifest, name: str) -> None:
@@ -41,7 +42,16 @@ def _places(decision: dict[str, Any]) -> Table:
     _, places = ranking(decision) or ("", [])
     table = Table(box=None, header_style="dim", pad_edge=False, expand=True)
     for name in places[0] if places else ():
-        table.add_column(name, justify="right" if name in NUMBERS else "left", overflow="ellipsis", no_wrap=True)
+        longest = max(len(cell(one[name])) for one in places[:SHOWN])
+        is_short = longest <= SHORT
+        table.add_column(
+            name,
+            justify="right" if name in NUMBERS else "left",
+            min_width=max(longest, len(name)) if is_short else None,
+            ratio=None if is_short else 1,
+            overflow="ellipsis",
+            no_wrap=True,
+        )
     for place in places[:SHOWN]:
         table.add_row(*(Text(cell(value)) for value in place.values()))
     return table
