@@ -110,7 +110,7 @@ def _step(draft: Draft, usecase: UseCase, step: Any) -> dict[str, Any]:
     if step.task:
         described["timeout"] = step.task.timeout
         described["fallback"] = step.fallback
-        described |= uses(draft, step.name)
+        described |= uses(draft, step.name, step.needs)
     return described
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from workbench.bindings import Function
@@ -122,18 +122,21 @@ def remembered(draft: Draft) -> list[Asked]:
     return _taken(draft, HISTORY)
 
 
-def uses(draft: Draft, task: str) -> dict[str, list[str]]:
+def uses(draft: Draft, task: str, needs: Collection[str]) -> dict[str, list[str]]:
     """What one task asks, for the manifest: ``asks`` as stage files name it, ``history`` as names of use cases.
 
-    A model or use case whose name is not written out is ``?``.
+    A model or use case whose name is not written out is ``?``. ``needs``: the task's arguments.
     """
-    names = [f"{one.name}/{one.model or '?'}" if one.name == "predict" else one.name for one in _of(draft, task, asked)]
-    found = {"asks": names, "history": [_use_case(draft, one) for one in _of(draft, task, remembered)]}
-    return {kind: sorted(set(named)) for kind, named in found.items() if named}
+    found: dict[str, set[str]] = {}
+    if MODELS in needs:
+        found["asks"] = {_asked_name(one) for one in draft.once(asked) if one.path[0] == task}
+    if HISTORY in needs:
+        found["history"] = {_use_case(draft, one) for one in draft.once(remembered) if one.path[0] == task}
+    return {kind: sorted(names) for kind, names in found.items() if names}
 
 
-def _of(draft: Draft, task: str, which: Callable[[Draft], list[Asked]]) -> list[Asked]:
-    return [one for one in draft.once(which) if one.path[0] == task]
+def _asked_name(one: Asked) -> str:
+    return f"{one.name}/{one.model or '?'}" if one.name == "predict" else one.name
 
 
 def _use_case(draft: Draft, one: Asked) -> str:
