@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.errors import Unavailable
+from chalicelib.errors import RecordUnavailable
 from chalicelib.facts import canonical
 from chalicelib.objects import FOLDER, ObjectError, Objects, S3Object
 
@@ -88,7 +88,7 @@ class Blobs:
         return length * WIDEST <= above
 
     def fetch(self, text: str) -> str:
-        """The text that a column stands for. Raises Unavailable when it cannot be had."""
+        """The text that a column stands for. Raises RecordUnavailable when it cannot be had."""
         if not text.startswith(SIGN):
             return text
         reference = json.loads(text[1:])
@@ -97,21 +97,29 @@ class Blobs:
             data = b"".join(self.objects(found.bucket).stream(found, 0, perf_counter() + READ_SECONDS))
         except ObjectError as error:
             said = f"a part of the record that lies apart cannot be read: {error}"
-            raise Unavailable(said, code="record-unavailable", retry_after=5) from None
+            raise RecordUnavailable(said, is_gone=error.reason == "missing") from None
         if (len(data), hashlib.sha256(data).hexdigest()) != (reference["bytes"], reference["sha256"]):
-            said = "a part of the record that lies apart is not what was put there"
-            raise Unavailable(said, code="record-unavailable", retry_after=60)
+            raise RecordUnavailable("a part of the record that lies apart is not what was put there")
         return data.decode()
 
+    def fetch_if_there(self, text: str) -> str:
+        """The same, or JSON's null where the object is gone: what expires in a bucket must not stop who reads all."""
+        try:
+            return self.fetch(text)
+        except RecordUnavailable as error:
+            if error.is_gone:
+                return "null"
+            raise
+
     def whole(self, row: dict[str, Any], results: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """A decision's row and its facts' with all texts in their places. Raises Unavailable."""
+        """A decision's row and its facts' with all texts in their places. Raises RecordUnavailable."""
         facts = [one | {"output": one["output"] and self.fetch(one["output"])} for one in results]
         return row | {"request": self.fetch(row["request"])}, facts
 
     def rewrite(self, text: str, change: Callable[[str], str]) -> tuple[str, S3Object | None]:
         """A column's text with its content changed, and the object that is to be deleted once the row is written.
 
-        Raises Unavailable, ObjectError.
+        Raises RecordUnavailable, ObjectError.
         """
         if not text.startswith(SIGN):
             return change(text), None

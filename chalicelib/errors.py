@@ -189,6 +189,14 @@ class Unavailable(ServiceError):
         self.headers["Retry-After"] = str(retry_after)
 
 
+class RecordUnavailable(Unavailable):
+    """503 for what of a record lies apart and cannot be read. ``is_gone``: there is no such object any more."""
+
+    def __init__(self, detail: str, is_gone: bool = False) -> None:
+        super().__init__(detail, code="record-unavailable", retry_after=60 if is_gone else 5)
+        self.is_gone = is_gone
+
+
 class KeyMissing(Unavailable):
     """503 for what is stored, until the key that encrypted it is among the service's again."""
 

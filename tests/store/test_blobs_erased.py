@@ -126,3 +126,13 @@ def test_purging_takes_older_texts_and_those_that_no_decision_names(tmp_path: Pa
 
 def replace_id(row: dict[str, object], decision_id: str) -> dict[str, object]:
     return row | {"id": decision_id}
+
+
+def test_what_expired_elsewhere_does_not_stop_forgetting_somebody(store: Store, blobs: Blobs, tmp_path: Path) -> None:
+    save(store, blobs, WHO)
+    other = save(store, blobs, OTHER, candidates=[WHO])
+    (tmp_path / "objects" / other / "request.json").unlink()
+    done = forget(store.database, WHO, photos(blobs=blobs), NOW, replace=True)
+    assert done.is_complete and done.mentions and done.mentions.decisions == [other]  # its fact is still there
+    (fact,) = store.results(other)
+    assert json.loads(blobs.fetch(fact["output"]))["candidates"][0].startswith("forgotten-")

@@ -63,7 +63,7 @@ def export(
     engine = open_readable(database, stage)
     with telling():
         check_schema(engine)
-        found = Export(engine, wanted, fetch=blobs(name_database(database, stage).url).fetch)
+        found = Export(engine, wanted, fetch=blobs(name_database(database, stage).url).fetch_if_there)
         count = _write(found, form, output)
         if not count:
             _check_names(project, engine, wanted)

@@ -93,7 +93,7 @@ def planned(database: Database, subject: str, photos: Photos, look_around: bool)
     for ids, found in _batches(database, subject, photos.blobs):
         ready = [one for one in ids if found[one].settled(photos)]
         done.decisions, done.pending = done.decisions + len(ready), done.pending + len(ids) - len(ready)
-    done.mentions = find_mentions(database, subject, photos.blobs.fetch) if look_around else None
+    done.mentions = find_mentions(database, subject, photos.blobs.fetch_if_there) if look_around else None
     return done
 
 
@@ -119,7 +119,7 @@ def forget(
         if not done.late:
             break
     if look_around:
-        done.mentions = find_mentions(database, subject, photos.blobs.fetch)
+        done.mentions = find_mentions(database, subject, photos.blobs.fetch_if_there)
         done.mentions.given = count_given(database, done.ids) if done.ids else 0
         if replace:
             replace_mentions(database, subject, done.mentions, photos.blobs)
@@ -134,7 +134,7 @@ def _shared(database: Database, subject: str, photos: Photos) -> set[S3Object]:
         return set()
     lying = (named for _, found in _batches(database, subject, photos.blobs) for named in found.values())
     found = {one for named in lying for one in named.photos}
-    return named_by_others(database, found, subject, photos.blobs.fetch) if found else set()
+    return named_by_others(database, found, subject, photos.blobs.fetch_if_there) if found else set()
 
 
 def _erase_all(database: Database, subject: str, done: Forgotten, now: datetime) -> None:

@@ -129,7 +129,7 @@ class _Renaming:
     def of(self, text: str) -> tuple[str, S3Object | None] | None:
         """The column's new text, and the object to delete when it is written; None where nothing is to be changed."""
         seen = _Seen(self.subject)
-        seen.walk(json.loads(self.blobs.fetch(text)))
+        seen.walk(json.loads(self.blobs.fetch_if_there(text)))
         return self.blobs.rewrite(text, self._renamed) if seen.whole else None
 
     def _renamed(self, text: str) -> str:
