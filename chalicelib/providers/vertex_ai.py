@@ -79,21 +79,23 @@ class VertexAI:
         instances = [_instance(deployed, item, which(n, len(features))) for n, item in enumerate(features)]
         talk, found, versions = self._rest.talk(asking), list[Prediction](), set[str]()
         path = f"{self._place}/endpoints/{deployed.endpoint_id}:predict"
-        for some in _portions(instances, _json_bytes, REQUEST_BYTES, len(instances)):
+        portions = list(_portions(instances, _json_bytes, REQUEST_BYTES, len(instances)))
+        for some in portions:
             body = talk.ask("POST", path, {"instances": some}, base=None if self._emulated else deployed.endpoint)
             found += [_predicted(item, deployed.classes, talk) for item in _listed(body, len(some), talk)]
             versions.add(_version(body))
         version = "+".join(sorted(versions)) or UNREPORTED
-        return Answer(found, deployed.endpoint_id, version, units=len(features), attempts=talk.attempts)
+        return Answer(found, deployed.endpoint_id, version, units=len(features), attempts=_tries(talk, len(portions)))
 
     def embedding(self, texts: list[str], asking: Asking = ANY_TIME) -> Answer:
         """A vector for each text, in their order; ``units`` are characters. Raises ProviderError."""
         model, talk, vectors = self.settings.embedding_model, self._rest.talk(asking), list[list[float]]()
         path = f"{self._place}/publishers/google/models/{model}:predict"
-        for some in _portions(texts, _tokens, TOKENS, 1 if model.startswith("gemini-") else TEXTS):
+        portions = list(_portions(texts, _tokens, TOKENS, 1 if model.startswith("gemini-") else TEXTS))
+        for some in portions:
             body = talk.ask("POST", path, {"instances": [{"content": text} for text in some]})
             vectors += [_vector(item, talk) for item in _listed(body, len(some), talk)]
-        return Answer(vectors, model, units=sum(map(len, texts)), attempts=talk.attempts)
+        return Answer(vectors, model, units=sum(map(len, texts)), attempts=_tries(talk, len(portions)))
 
     def _deployed(self, model: str) -> VertexModel:
         if model not in self.settings.models:
@@ -103,6 +105,11 @@ class VertexAI:
                 attempts=0,
             )
         return self.settings.models[model]
+
+
+def _tries(talk: Talk, portions: int) -> int:
+    """How often all was asked for, at most: portions of one question are no repetitions, which are charged again."""
+    return talk.attempts - max(0, portions - 1)
 
 
 def _instance(model: VertexModel, item: dict[str, Any], of_several: str) -> Any:
