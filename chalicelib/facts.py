@@ -74,7 +74,7 @@ class Codec:
 
     def encode(self, value: Any) -> str:
         """The value as JSON text: finite numbers, no NUL, no lone surrogate."""
-        if hasattr(value, "__next__"):
+        if isinstance(value, Iterator):
             raise NotRecordable("the result is an iterator, which can be read only once; make it a list")
         try:
             data = self._adapter.dump_json(value, by_alias=True, warnings=False)
@@ -135,7 +135,10 @@ _SIGNS = ("null", "nan", "NaN", "inf", "Inf", NUL, '"$sealed"')
 
 def suspicious(text: str) -> bool:
     """Whether JSON that pydantic wrote may stand for something that JSON cannot say."""
-    return any(sign in text for sign in _SIGNS) and _SUSPECT.search(text) is not None
+    for sign in _SIGNS:  # a generator for any() takes three times as long
+        if sign in text:
+            return _SUSPECT.search(text) is not None
+    return False
 
 
 def all_finite(value: Any) -> bool:

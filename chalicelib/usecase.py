@@ -208,7 +208,7 @@ def from_namespace(name: str, namespace: dict[str, Any], source: Source, code: b
         )
     if (is_sensitive(graph) or mentions_mark(graph)) and (faults := misplaced(graph)):
         raise ContractError(name, faults)
-    fingerprints = {step: _fingerprint(entry, parameters) for step, entry in source.tasks.items()}
+    fingerprints = {step: fingerprint(entry, parameters) for step, entry in source.tasks.items()}
     return UseCase(name, version_of(code, parameters), parameters, graph, source, fingerprints, code)
 
 
@@ -217,7 +217,8 @@ def version_of(code: bytes, parameters: dict[str, Any]) -> str:
     return hashlib.sha256(code + b"\0" + canonical(parameters).encode()).hexdigest()[:16]
 
 
-def _fingerprint(entry: dict[str, Any], parameters: dict[str, Any]) -> str:
+def fingerprint(entry: dict[str, Any], parameters: dict[str, Any]) -> str:
+    """Digest of a task: what it reaches, as its entry says, and the parameters among that."""
     reached = canonical({name: parameters[name] for name in entry["parameters"]})
     return hashlib.sha256(f"{entry['source']}\0{reached}".encode()).hexdigest()
 

@@ -10,21 +10,19 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, Select, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from chalicelib.facts import canonical
 from chalicelib.sensitive import masked
 from chalicelib.store.ids import first_id
-from chalicelib.store.reading import Unreadable, stream
-from chalicelib.store.schema import check
+from chalicelib.store.reading import stream
 from chalicelib.store.tables import decisions, label_samples, labels, task_results
+from workbench.snapshots import answering, reading, snapshot
 
 PAGE = 500  # decisions in memory at a time
 # A keyed request's decision has the time of the first attempt and the id of the last, which comes within a day.
@@ -98,9 +96,9 @@ class Export:
     def pages(self) -> Iterator[list[Row]]:
         """Rows, oldest first, some at a time. Raises Unreadable when the database stops answering."""
         after = first_id(self.wanted.since)
-        with _answering(), _reading(self.engine) as connection:
+        with answering(), reading(self.engine) as connection:
             while True:
-                with _snapshot(connection):
+                with snapshot(connection):
                     found = connection.execute(self.wanted.page(after)).all()
                     rows = self._rows(connection, found)
                 if rows:
@@ -120,12 +118,6 @@ class Export:
         return [
             _row(row, facts.get(row.id, []), said.get(row.id, []), drawn.get(row.id, []), self.fetch) for row in kept
         ]
-
-
-def check_schema(engine: Engine) -> None:
-    """Raises SettingsError when the database's schema does not suit, Unreadable when it does not answer."""
-    with _answering(), engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        check(connection)
 
 
 def outcomes(engine: Engine, use_case: str) -> set[str]:
@@ -205,33 +197,3 @@ def _grouped(connection: Connection, query: Select[Any]) -> dict[str, list[Any]]
     for row in connection.execute(query):
         found[row.decision_id].append(row)
     return found
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise Unreadable(f"the database stopped answering ({type(error).__name__})") from error
-
-
-@contextmanager
-def _reading(engine: Engine) -> Iterator[Connection]:
-    sqlite = engine.dialect.name == "sqlite"  # which we tell ourselves when a transaction begins
-    options = {"isolation_level": "AUTOCOMMIT" if sqlite else "REPEATABLE READ", "postgresql_readonly": not sqlite}
-    with engine.connect().execution_options(**options) as connection:
-        yield connection
-
-
-@contextmanager
-def _snapshot(connection: Connection) -> Iterator[None]:
-    """All statements see the same state of the database."""
-    if connection.dialect.name != "sqlite":
-        with connection.begin():
-            yield
-        return
-    connection.exec_driver_sql("BEGIN")
-    try:
-        yield
-    finally:
-        connection.exec_driver_sql("ROLLBACK")

@@ -25,6 +25,7 @@ COMMANDS = {
     "run": "workbench.commands.run:run",
     "serve": "workbench.commands.serve:serve",
     "labels": "workbench.commands.labels:labels",
+    "replay": "workbench.commands.replay:replay",
     "db": "workbench.commands.db:db",
     "costs": "workbench.commands.costs:costs",
     "keys": "workbench.commands.keys:keys",

@@ -53,7 +53,8 @@ def export(
     The database is only read. Exit code 1: there was nothing to write.
     """
     from chalicelib.bootstrap import blobs
-    from workbench.export import Export, Wanted, check_schema
+    from workbench.export import Export, Wanted
+    from workbench.snapshots import check_schema
 
     project = find_project()
     form = form or ("parquet" if output and output.suffix == ".parquet" else "jsonl")

@@ -1,0 +1,225 @@
+"""A replay from its first question to its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import Engine
+
+from chalicelib.calling.routing import Routing
+from chalicelib.errors import SettingsError
+from chalicelib.manifest import Manifest
+from chalicelib.usecase import UseCase
+from chalicelib.vault import LOCAL_KEY
+from workbench import pricing
+from workbench.project import Project
+from workbench.replay import sources
+from workbench.replay.agreement import agreement
+from workbench.replay.candidate import Candidate
+from workbench.replay.curves import POINTS, Curve, Point, around, range_of, values_between
+from workbench.replay.errors import CannotReplay
+from workbench.replay.needs import needs_of
+from workbench.replay.report import Report
+from workbench.replay.spread import spread
+from workbench.replay.tally import Tally
+from workbench.replay.versions import Version, versions_of
+from workbench.replay.window import Window, latest, parts, settle
+from workbench.replay.work import Job, Tell, reader
+from workbench.snapshots import check_schema
+
+PART = 5_000  # decisions that a worker gets at a time
+CURVED = 10_000  # of the newest decisions a report's curves are of
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be replayed, and as what: the working notebook, ``notebook``, ``revision`` or ``version``.
+
+    ``stage`` None: the only one on which was decided. ``limit``: the newest so many. ``settings``: parameter -> value.
+    """
+
+    use_case: str
+    since: datetime
+    until: datetime
+    stage: str | None = None
+    limit: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    notebook: Path | None = None
+    revision: str | None = None
+    version: str | None = None
+    workers: int = 1
+    dask: str | None = None
+
+
+def silent(_decisions: int) -> None:
+    """Tells nobody how far it is."""
+
+
+class Replay:
+    """A window, a candidate, and the versions that decided: everything is settled before a decision is read.
+
+    Raises CannotReplay, SettingsError (another schema), Unreadable. Nothing is written.
+    """
+
+    def __init__(self, project: Project, url: str, asked: Asked, candidate: Candidate | None = None) -> None:
+        self.project, self.url, self.asked = project, url, asked
+        self.engine: Engine = reader(url)
+        check_schema(self.engine)
+        wanted = Window.of(asked.use_case, asked.since, asked.until, asked.stage)
+        settled, self.content = settle(self.engine, wanted)
+        self.window = latest(self.engine, settled, asked.limit)
+        self.stage: str = settled.stage or ""
+        self.candidate = (candidate or self._candidate()).under(asked.settings)
+        self.usecase: UseCase = self.candidate.load()
+        self.versions: dict[str, Version] = versions_of(self.engine, asked.use_case, self.content.versions)
+
+    @property
+    def total(self) -> int:
+        return min(self.content.total, self.asked.limit or self.content.total)
+
+    @property
+    def ranked(self) -> bool:
+        return "outcome" not in self.usecase.graph.decision_model.model_fields
+
+    def _candidate(self) -> Candidate:
+        asked = self.asked
+        if asked.version:
+            return sources.decided_by(self.engine, asked.use_case, asked.version)
+        if asked.revision:
+            return sources.at(self.project, asked.use_case, self.stage, asked.revision)
+        return sources.of_notebook(self.project, asked.use_case, self.stage, asked.notebook)
+
+    def jobs(self, candidates: tuple[Candidate, ...], window: Window | None = None) -> list[Job]:
+        key = self.project.root / LOCAL_KEY
+        cut = parts(self.engine, window or self.window, PART)
+        return [Job(self.url, part, candidates, self.versions, self.ranked, str(key)) for part in cut]
+
+    def tallies(self, candidates: tuple[Candidate, ...], window: Window, tell: Tell = silent) -> list[Tally]:
+        return spread(self.jobs(candidates, window), self.asked.workers, self.asked.dask, tell)
+
+    def report(self, tell: Tell = silent) -> Report:
+        """The one pass, and what it found."""
+        began = perf_counter()
+        (tally,) = self.tallies((self.candidate,), self.window, tell)
+        made = self._reported(tally)
+        if not tally.replayed:
+            raise CannotReplay(_nothing(made, self._vanished()))
+        made.seconds = perf_counter() - began
+        return made
+
+    def _reported(self, tally: Tally) -> Report:
+        most = self._most_frequent()
+        made = Report(
+            self.asked.use_case,
+            self.stage,
+            self.asked.since,
+            self.asked.until,
+            self.candidate.what,
+            self.usecase.version,
+            tally,
+            _changes(most, self.usecase) if most else {},
+            most is not None and most.code == self.candidate.code,
+        )
+        made.needs = needs_of(self.engine, tally, self.candidate, self.versions, self._routing(), self._prices())
+        made.runtimes = {name: one.differs for name, one in sorted(self.versions.items()) if one.differs}
+        made.notes = list(self._notes(tally))
+        return made
+
+    def _notes(self, tally: Tally) -> list[str]:
+        said = []
+        if tasks := self._vanished():
+            said.append(f"Facts of tasks that the candidate does not have are not used: {', '.join(tasks)}.")
+        if unknown := [name for name in tally.versions if name not in self.versions]:
+            said.append(f"The store has no code of {', '.join(sorted(unknown))}: their facts are matched one by one.")
+        return said
+
+    def _vanished(self) -> list[str]:
+        """Tasks that have facts, and are none of the candidate's."""
+        known = {task for version in self.versions.values() for task in version.fingerprints}
+        return sorted(known - self.usecase.graph.by_name.keys())
+
+    def curve(
+        self,
+        parameter: str,
+        values: list[float],
+        present: float,
+        window: Window | None = None,
+        proposed: float | None = None,
+    ) -> Curve:
+        """What each value would have done. ``present`` and ``proposed`` are marked."""
+        candidates = tuple(self.candidate.under({parameter: value}) for value in values)
+        tallies = self.tallies(candidates, window or self.window)
+        points = [_point(value, tally) for value, tally in zip(values, tallies, strict=True)]
+        return Curve(parameter, present, tallies[0].replayed, points, proposed)
+
+    def curves(self) -> list[Curve]:
+        """A curve of each parameter that was set and is a number, of the newest decisions."""
+        newest, most = latest(self.engine, self.window, CURVED), self._most_frequent()
+        found = []
+        for name, proposed in self.asked.settings.items():
+            allowed = range_of(self.usecase, name)
+            if allowed is not None:
+                present = most.candidate.overrides.get(name, proposed) if most else proposed
+                low, high = around(allowed, (present, proposed))
+                values = values_between(low, high, POINTS, allowed.whole, (present, proposed))
+                found.append(self.curve(name, values, present, newest, proposed))
+        return found
+
+    def _most_frequent(self) -> Version | None:
+        """The version that decided most."""
+        return self.versions.get(self.content.versions.most_common(1)[0][0])
+
+    def _routing(self) -> Routing:
+        from workbench.testing.decisions import stage_content
+
+        return Routing.of(stage_content(self.project, self.stage), {})
+
+    def _prices(self) -> Any:
+        prices, _ = pricing.read(self.project)
+        return prices or {}
+
+
+def _changes(version: Version, usecase: UseCase) -> dict[str, tuple[Any, Any]]:
+    """The parameters that differ from those of a version."""
+    before, after = version.candidate.overrides, usecase.parameters
+    names = {**before, **after}
+    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+
+
+def _point(value: float, tally: Tally) -> Point:
+    after, before, total = dict[str, float](), dict[str, int](), tally.replayed or 1
+    for (_, old, new), count in tally.changes.items():
+        after[new] = after.get(new, 0.0) + count / total
+        before[old] = before.get(old, 0) + count
+    agreed = None if tally.ranked else agreement(tally.cells, before)
+    return Point(value, tally.flips / total, dict(sorted(after.items())), agreed)
+
+
+def _nothing(report: Report, vanished: list[str]) -> str:
+    """Why no decision could be replayed."""
+    tally = report.tally
+    said = f"none of {tally.read:,} decisions can be replayed"
+    if not report.needs:
+        why = "; ".join(f"{reason} ({count:,})" for reason, count in tally.apart.most_common(3))
+        return f"{said}: {why}"
+    tasks = ", ".join(f"task {need.task!r} is {need.why}" for need in report.needs)
+    total = sum((need.cost for need in report.needs), start=type(report.needs[0].cost)())
+    missing = f" + ? ({', '.join(sorted(total.unpriced))} has no price)" if total.unpriced else ""
+    hint = (
+        f"; the facts of {', '.join(map(repr, vanished))} are of tasks that are gone: was one renamed?"
+        if vanished
+        else ""
+    )
+    return f"{said}: {tasks}. Calling for them would cost about ${total.estimate:,.2f}{missing}{hint}"
+
+
+def manifest_of(project: Project) -> Manifest:
+    """What was built. Raises CannotReplay."""
+    try:
+        return Manifest.read(project.generated)
+    except SettingsError as error:
+        raise CannotReplay("; ".join(error.problems)) from None

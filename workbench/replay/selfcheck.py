@@ -1,0 +1,247 @@
+"""The self-check: each version, run again under its own parameters, has to decide what it decided, to the last byte.
+
+What differs was not decided by the facts alone: a step looked at something else. Which step is found by running the
+decision again, twice here and in processes with other seeds of their hashes: a step that does not always give the same
+is named.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.facts import canonical
+from chalicelib.rows import FORGOTTEN
+from chalicelib.trace import recompute
+from chalicelib.usecase import UseCase
+from workbench.project import Project
+from workbench.replay.candidate import Candidate
+from workbench.replay.past import Past, pages
+from workbench.replay.redo import Redo, Redone, failed_step, is_late
+from workbench.replay.run import Asked
+from workbench.replay.versions import Version, versions_of
+from workbench.replay.window import Window, latest, settle
+from workbench.replay.work import Job, reader, spared_collector, vault_of
+from workbench.snapshots import check_schema
+
+SEEDS = ("1", "2")  # of other processes' hashes
+LOOKED_AT = 10  # differing decisions of a version that are run again
+SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """A decision that was not reproduced. ``stored`` and ``again`` are JSON texts, or which step failed."""
+
+    id: str
+    version: str
+    stored: str
+    again: str
+
+
+@dataclass
+class Check:
+    """``checked`` of them were run again, ``same`` came out the same. ``apart``: why others could not be.
+
+    ``impure``: (version, step) -> decisions in which it did not always give the same.
+    """
+
+    use_case: str
+    checked: int = 0
+    same: int = 0
+    apart: Counter[str] = field(default_factory=Counter)
+    examples: list[Differing] = field(default_factory=list)
+    impure: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unexplained: dict[str, str] = field(default_factory=dict)
+    runtimes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def differing(self) -> int:
+        return self.checked - self.same
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "use_case": self.use_case,
+            "checked": self.checked,
+            "same": self.same,
+            "differing": self.differing,
+            "apart": dict(self.apart),
+            "impure_steps": [
+                {"version": version, "step": step, "decisions": n} for (version, step), n in self.impure.items()
+            ],
+            "unexplained": self.unexplained,
+            "examples": [
+                {"id": one.id, "version": one.version, "stored": one.stored, "again": one.again}
+                for one in self.examples
+            ],
+            "other_runtimes": self.runtimes,
+        }
+
+    def text(self) -> str:
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        verdict = "all of them decide again as they did" if not self.differing else f"{self.differing:,} do not"
+        yield f"{self.checked:,} decisions of {self.use_case} run again by the version that decided: {verdict}"
+        for (version, step), count in self.impure.most_common():
+            yield f"  the step {step!r} of version {version} is not pure: it gave several results ({count:,} decisions)"
+        for version, why in self.unexplained.items():
+            yield f"  version {version}: {why}"
+        for one in self.examples:
+            yield f"  {one.id}: stored {one.stored}, again {one.again}"
+        if self.apart:
+            yield "not run again: " + "; ".join(f"{why} ({count:,})" for why, count in self.apart.most_common())
+        for version, differs in self.runtimes.items():
+            yield f"version {version} decided in another runtime: {differs}"
+
+
+def self_check(project: Project, url: str, asked: Asked) -> Check:
+    """Run every decision of the period again. Raises as ``Replay`` does."""
+    from chalicelib.vault import LOCAL_KEY
+
+    engine = reader(url)
+    check_schema(engine)
+    window, content = settle(engine, Window.of(asked.use_case, asked.since, asked.until, asked.stage))
+    versions = versions_of(engine, asked.use_case, content.versions)
+    job = Job(url, latest(engine, window, asked.limit), (), versions, key_file=str(project.root / LOCAL_KEY))
+    check = Check(asked.use_case, runtimes={name: one.differs for name, one in versions.items() if one.differs})
+    suspects = _run(job, check)
+    for version, pasts in suspects.items():
+        _explain(check, versions[version], job, pasts)
+    return check
+
+
+def _run(job: Job, check: Check) -> dict[str, list[Past]]:
+    """Count; gives some of the decisions of each version that differ."""
+    redos: dict[str, Redo] = {}
+    suspects: dict[str, list[Past]] = {}
+    with spared_collector():
+        for page in pages(reader(job.url), job.window):
+            for past in page:
+                redo = redos.get(past.version) or redos.setdefault(past.version, _redo(job, past.version))
+                if redo is _NONE or (why := _not_comparable(past)):
+                    check.apart["the store does not have their version" if redo is _NONE else why] += 1
+                elif not _is_same(check, redo, past):
+                    some = suspects.setdefault(past.version, [])
+                    some.extend([past] if len(some) < LOOKED_AT else [])
+    return suspects
+
+
+_NONE: Any = object()  # of a version that the store does not have
+
+
+def _redo(job: Job, version: str) -> Redo:
+    from chalicelib.bootstrap import blobs
+
+    known = job.versions.get(version)
+    if known is None:
+        return _NONE  # type: ignore[no-any-return]
+    usecase = known.candidate.load()
+    return Redo(usecase, job.versions, vault_of(job.key_file), blobs(job.url or "").fetch, memo=False)
+
+
+def _not_comparable(past: Past) -> str:
+    if past.status == FORGOTTEN:
+        return FORGOTTEN
+    return "failed by their deadline: time is not replayed" if is_late(past) else ""
+
+
+def _is_same(check: Check, redo: Redo, past: Past) -> bool:
+    again = redo.redo(past)
+    if again.unread:
+        check.apart[again.unread] += 1
+        return True
+    check.checked += 1
+    stored = redo.vault.open(past.decision) if past.decision else None
+    same = not again.needs and again.decision == stored and failed_step(past) == again.failed
+    check.same += same
+    if not same and len(check.examples) < SHOWN:
+        said = stored or f"failed in {failed_step(past)}"
+        if redo.usecase.sensitive:
+            said, again = "(sensitive)", Redone(decision="(sensitive)")
+        check.examples.append(Differing(past.id, past.version, said, _said(again)))
+    return same
+
+
+def _said(again: Redone) -> str:
+    if again.needs:
+        return f"the facts of {', '.join(again.needs)} answer another question"
+    return again.decision or f"failed in {again.failed}"
+
+
+def _explain(check: Check, version: Version, job: Job, pasts: list[Past]) -> None:
+    """Which steps of a version do not always give the same."""
+    redo = _redo(job, version.name)
+    cases = [_case(redo, past) for past in pasts]
+    here = [run_steps(redo.usecase, cases) for _ in range(2)]
+    elsewhere = [_in_process(version.candidate, cases, seed) for seed in SEEDS]
+    found = Counter[str]()
+    for runs in zip(*here, *elsewhere, strict=True):
+        if name := _first_differing(redo.usecase, runs):
+            found[name] += 1
+    check.impure.update({(version.name, name): count for name, count in found.items()})
+    if not found:
+        check.unexplained[version.name] = (
+            "every step gives the same in four runs, yet not what it gave then: the runtime, a file, the clock or the "
+            "environment that a step looks at has changed"
+        )
+
+
+def _first_differing(usecase: UseCase, runs: tuple[dict[str, str], ...]) -> str:
+    """The first step that differs between runs: what comes after it may differ because of it."""
+    for step in usecase.graph.steps:
+        if len({run.get(step.name) for run in runs}) > 1:
+            return step.name
+    return ""
+
+
+def _case(redo: Redo, past: Past) -> dict[str, Any]:
+    outputs = {
+        task: redo.text(text)
+        for task, fact in past.facts.items()
+        if (text := redo.fallbacks.get(task) if fact.failed else fact.output) is not None
+    }
+    return {"record": redo.text(past.request), "outputs": outputs, "now": past.now.isoformat()}
+
+
+def run_steps(usecase: UseCase, cases: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Of each case: step -> its result, or what it raised, as text."""
+    from datetime import datetime
+
+    found = []
+    for case in cases:
+        made = recompute(usecase, case["record"], dict(case["outputs"]), datetime.fromisoformat(case["now"]))
+        found.append({name: canonical(one) for name, one in made.items()})
+    return found
+
+
+def _in_process(candidate: Candidate, cases: list[dict[str, Any]], seed: str) -> list[dict[str, str]]:
+    """The same in a process of its own, whose sets and dicts are in another order."""
+    import os
+    import pickle
+
+    done = subprocess.run(
+        [sys.executable, "-m", "workbench.replay.selfcheck"],
+        input=pickle.dumps((candidate, cases)),
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": seed},
+    )
+    found: list[dict[str, str]] = json.loads(done.stdout)
+    return found
+
+
+def _child() -> None:
+    import pickle
+
+    candidate, cases = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the process that started this one)
+    print(json.dumps(run_steps(candidate.load(), cases)))
+
+
+if __name__ == "__main__":
+    _child()

@@ -1,0 +1,102 @@
+"""Where a candidate comes from: the working notebook, a file, a git revision, or a version that decided before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from chalicelib.calling.routing import meant
+from chalicelib.store.reading import stream
+from chalicelib.store.tables import use_case_versions
+from workbench import notebook as notebooks
+from workbench import stages
+from workbench.diff.revision import NoRevision, at_revision
+from workbench.draft import draft
+from workbench.examine import examine
+from workbench.make import Ingredients, make
+from workbench.problems import Problem
+from workbench.project import Project, requirements
+from workbench.replay.candidate import Candidate
+from workbench.replay.errors import CannotReplay
+from workbench.replay.versions import versions_of
+
+
+def of_notebook(project: Project, name: str, stage: str, path: Path | None = None) -> Candidate:
+    """The working notebook, or another one, as it would be built, under the stage's parameters.
+
+    Raises CannotReplay with what keeps it from being built.
+    """
+    path = path or project.notebooks / f"{name}.ipynb"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CannotReplay(f"{path} cannot be read: {error.strerror}") from None
+    shown = project.relative(path) if path.is_relative_to(project.root) else str(path)
+    made = make(Ingredients(shown, name, data, {}, requirements(project)))
+    if made.entry is None:
+        raise CannotReplay(_not_built(shown, [one for one in made.problems if one.severity == "error"]))
+    return _candidate(name, made.code, made.entry, shown, _overrides(_stage(project, stage), name))
+
+
+def at(project: Project, name: str, stage: str, revision: str) -> Candidate:
+    """The notebook and the stage's parameters as they were at a git revision. Raises CannotReplay."""
+    try:
+        state = at_revision(project, revision)
+    except NoRevision as error:
+        raise CannotReplay(str(error)) from None
+    if name not in state.notebooks:
+        known = meant(name, sorted(state.notebooks))
+        raise CannotReplay(f"at {revision} there is no usecases/{name}.ipynb; {known}")
+    shown = f"usecases/{name}.ipynb at {revision}"
+    try:
+        drafted = draft(notebooks.read(f"usecases/{name}.ipynb", name, state.notebooks[name]))
+    except notebooks.Unreadable as error:
+        raise CannotReplay(f"{shown} cannot be read: {error.message}") from None
+    examined, problems = examine(drafted)  # without today's rules, which it need not have known
+    if examined is None:
+        raise CannotReplay(_not_built(shown, problems))
+    content = stages.parse(state.stages[stage]) if stage in state.stages else {}
+    return _candidate(name, drafted.code, examined.entry, shown, _overrides(content, name))
+
+
+def decided_by(engine: Engine, name: str, version: str) -> Candidate:
+    """A version that decided before, by its name or how that begins. Raises CannotReplay, Unreadable."""
+    table = use_case_versions.c
+    known = sorted({row.version for row in stream(engine, select(table.version).where(table.use_case == name))})
+    found = [one for one in known if one.startswith(version)]
+    if len(found) != 1:
+        said = "several begin so" if found else "no such version decided"
+        raise CannotReplay(f"version {version!r} of {name}: {said}; known: {', '.join(known) or 'none'}")
+    held = versions_of(engine, name, found)
+    if not held:
+        raise CannotReplay(f"version {found[0]} of {name}: what the store has of its code is not what decided")
+    return held[found[0]].candidate
+
+
+def _stage(project: Project, stage: str) -> Any:
+    path = project.stages / f"{stage}.yaml"
+    try:
+        return stages.parse(path.read_bytes())
+    except OSError:
+        known = ", ".join(sorted(one.stem for one in project.stages.glob("*.yaml"))) or "none"
+        raise CannotReplay(f"there is no stage {stage!r}: usecases/stages/ has {known}") from None
+    except ValueError as error:
+        raise CannotReplay(f"{project.relative(path)} is not YAML: {error}") from None
+
+
+def _overrides(content: Any, name: str) -> dict[str, Any]:
+    return stages.overrides_of(content, name)
+
+
+def _candidate(name: str, code: str, entry: Mapping[str, Any], what: str, overrides: dict[str, Any]) -> Candidate:
+    cells = tuple(tuple(cell) for cell in entry["cells"])
+    asks = {step["name"]: list(step["asks"]) for step in entry["steps"] if step.get("asks")}
+    return Candidate(name, code, overrides, entry["notebook"], cells, entry["tasks"], what, asks)
+
+
+def _not_built(path: str, problems: list[Problem]) -> str:
+    lines = [f"  cell {one.cell}, line {one.line}: {one.message}" for one in sorted(problems)]
+    return "\n".join([f"{path} does not build:", *lines, "run `artemis check` for more"])
