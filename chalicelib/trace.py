@@ -113,7 +113,7 @@ def _in_order(
     row: dict[str, Any], facts: dict[str, dict[str, Any]], timings: dict[str, Any], usecase: UseCase
 ) -> list[dict[str, Any]]:
     outputs = {name: fact["output"] for name, fact in facts.items()}
-    logic = recompute(usecase, row["request"], outputs, row["created_at"], _shown_masked)
+    logic = recompute(usecase, row["request"], outputs, row["created_at"], shown_masked)
     steps = []
     for step in usecase.graph.steps:
         if step.name in facts:
@@ -156,7 +156,7 @@ def recompute(
     return found | {name: {"result": (show or _shown)(usecase.graph.by_name[name], known[name])} for name in logic}
 
 
-def _shown_masked(step: Step, value: Any) -> Any:
+def shown_masked(step: Step, value: Any) -> Any:
     """A result without what its annotation, or a model's field in it, marks as sensitive; a decision as it is."""
     if step.codec:
         return _shown(step, value)

@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from workbench.datasets import dataset
     from workbench.exporting import exported
     from workbench.live import run, show, stage_models
+    from workbench.replaying.notebook import decisions, explain, replay, sweep
 
-__all__ = ["dataset", "exported", "run", "show", "stage_models"]
+__all__ = ["dataset", "decisions", "explain", "exported", "replay", "run", "show", "stage_models", "sweep"]
 HOMES = {"dataset": "workbench.datasets", "exported": "workbench.exporting"}
+HOMES |= dict.fromkeys(("decisions", "explain", "replay", "sweep"), "workbench.replaying.notebook")
 
 
 def __getattr__(name: str) -> Any:

@@ -16,9 +16,9 @@ from workbench.commands.common import CannotRun, find_project, start_of
 from workbench.databases import database_option, name_database, telling
 
 if TYPE_CHECKING:
-    from workbench.replay.gates import Gate
-    from workbench.replay.report import Report
-    from workbench.replay.run import Asked, Replay
+    from workbench.replaying.gates import Gate
+    from workbench.replaying.report import Report
+    from workbench.replaying.run import Asked, Replay
 
 FORMATS = {".json": "json", ".md": "markdown", ".html": "html"}
 WIDTH = 160  # columns where nobody's terminal sets a limit
@@ -72,7 +72,7 @@ def replay(
         if self_check:
             _check(project, url.url, asked, form, output)
             return
-        from workbench.replay.run import Replay
+        from workbench.replaying.run import Replay
 
         made = Replay(project, url.url, asked)
         report = _report(made, form)
@@ -85,7 +85,7 @@ def replay(
 
 @contextmanager
 def _told() -> Iterator[None]:
-    from workbench.replay.errors import CannotReplay
+    from workbench.replaying.errors import CannotReplay
 
     try:
         yield
@@ -97,8 +97,8 @@ def _told() -> Iterator[None]:
 
 
 def _asked(name: str, since: str, until: str | None, options: dict[str, Any]) -> Asked:
-    from workbench.replay.errors import CannotReplay
-    from workbench.replay.run import Asked
+    from workbench.replaying.errors import CannotReplay
+    from workbench.replaying.run import Asked
     from workbench.validation.plan import BadSetting, settings_of
 
     chosen = [f"--{key}" for key in ("notebook", "rev", "version") if options[key]]
@@ -127,7 +127,7 @@ def _asked(name: str, since: str, until: str | None, options: dict[str, Any]) ->
 
 
 def _gates(texts: tuple[str, ...]) -> list[Gate]:
-    from workbench.replay.gates import parse
+    from workbench.replaying.gates import parse
 
     return [parse(text) for text in texts]
 
@@ -158,10 +158,10 @@ def _rendered(report: Report, form: str) -> str:
     if form == "json":
         return json.dumps(report.as_dict(), ensure_ascii=False, indent=1) + "\n"
     if form == "html":
-        from workbench.replay.page import page
+        from workbench.replaying.page import page
 
         return page(report)
-    from workbench.replay.tell import markdown
+    from workbench.replaying.tell import markdown
 
     return markdown(report) if form == "markdown" else _text(report)
 
@@ -171,7 +171,7 @@ def _text(report: Report) -> str:
 
     from rich.console import Console
 
-    from workbench.replay.tell import print_report
+    from workbench.replaying.tell import print_report
 
     is_terminal = sys.stdout.isatty()
     console = Console(
@@ -194,7 +194,7 @@ def _write(text: str, output: Path | None) -> None:
 
 
 def _check(project: Any, url: str, asked: Asked, form: str, output: Path | None) -> None:
-    from workbench.replay.selfcheck import self_check
+    from workbench.replaying.selfcheck import self_check
 
     found = self_check(project, url, asked)
     text = json.dumps(found.as_dict(), ensure_ascii=False, indent=1) + "\n" if form == "json" else found.text()

@@ -17,18 +17,18 @@ from chalicelib.usecase import UseCase
 from chalicelib.vault import LOCAL_KEY
 from workbench import pricing
 from workbench.project import Project
-from workbench.replay import sources
-from workbench.replay.agreement import agreement
-from workbench.replay.candidate import Candidate
-from workbench.replay.curves import POINTS, Curve, Point, around, range_of, values_between
-from workbench.replay.errors import CannotReplay
-from workbench.replay.needs import needs_of
-from workbench.replay.report import Report
-from workbench.replay.spread import spread
-from workbench.replay.tally import Tally
-from workbench.replay.versions import Version, versions_of
-from workbench.replay.window import Window, latest, parts, settle
-from workbench.replay.work import Job, Tell, reader
+from workbench.replaying import sources
+from workbench.replaying.agreement import agreement
+from workbench.replaying.candidate import Candidate
+from workbench.replaying.curves import POINTS, Curve, Point, around, range_of, values_between
+from workbench.replaying.errors import CannotReplay
+from workbench.replaying.needs import needs_of
+from workbench.replaying.report import Report
+from workbench.replaying.spread import spread
+from workbench.replaying.tally import Tally
+from workbench.replaying.versions import Version, versions_of
+from workbench.replaying.window import Window, latest, parts, settle
+from workbench.replaying.work import Job, Tell, reader
 from workbench.snapshots import check_schema
 
 PART = 5_000  # decisions that a worker gets at a time

@@ -20,13 +20,13 @@ from chalicelib.rows import FORGOTTEN
 from chalicelib.trace import recompute
 from chalicelib.usecase import UseCase
 from workbench.project import Project
-from workbench.replay.candidate import Candidate
-from workbench.replay.past import Past, pages
-from workbench.replay.redo import Redo, Redone, failed_step, is_late
-from workbench.replay.run import Asked
-from workbench.replay.versions import Version, versions_of
-from workbench.replay.window import Window, latest, settle
-from workbench.replay.work import Job, reader, spared_collector, vault_of
+from workbench.replaying.candidate import Candidate
+from workbench.replaying.past import Past, pages
+from workbench.replaying.redo import Redo, Redone, failed_step, is_late
+from workbench.replaying.run import Asked
+from workbench.replaying.versions import Version, versions_of
+from workbench.replaying.window import Window, latest, settle
+from workbench.replaying.work import Job, reader, spared_collector, vault_of
 from workbench.snapshots import check_schema
 
 SEEDS = ("1", "2")  # of other processes' hashes
@@ -226,7 +226,7 @@ def _in_process(candidate: Candidate, cases: list[dict[str, Any]], seed: str) ->
     import pickle
 
     done = subprocess.run(
-        [sys.executable, "-m", "workbench.replay.selfcheck"],
+        [sys.executable, "-m", "workbench.replaying.selfcheck"],
         input=pickle.dumps((candidate, cases)),
         capture_output=True,
         check=True,

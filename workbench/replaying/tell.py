@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from workbench.replay.agreement import Agreement, Estimate
-from workbench.replay.ranks import FIRST
-from workbench.replay.report import HELD, Report
+from workbench.replaying.agreement import Agreement, Estimate
+from workbench.replaying.ranks import FIRST
+from workbench.replaying.report import HELD, Report
 
 DAYS = 31  # rows of the table by day
 BAR = 24  # characters of the longest
@@ -162,7 +162,7 @@ def notes(report: Report) -> Iterator[str]:
     if apart:
         yield f"Not compared: {'; '.join(apart)}."
     if (agreed := report.agreement) and agreed.drawn and agreed.others:
-        yield f"{agreed.others:,} labels of decisions that were not drawn are left out: they stand for nobody knows what."
+        yield f"{agreed.others:,} labels of decisions that were not drawn are left out: what they stand for is unknown."
     for version, differs in report.runtimes.items():
         yield f"Version {version} decided in another runtime: {differs}."
     yield from report.notes

@@ -24,12 +24,12 @@ from chalicelib.sensitive import SEALED, Masking
 from chalicelib.store.reading import open_reader
 from chalicelib.usecase import version_of
 from chalicelib.vault import Vault
-from workbench.replay.candidate import Candidate
-from workbench.replay.past import Past, pages
-from workbench.replay.redo import Redo, Redone
-from workbench.replay.tally import Tally
-from workbench.replay.versions import Version
-from workbench.replay.window import Window
+from workbench.replaying.candidate import Candidate
+from workbench.replaying.past import Past, pages
+from workbench.replaying.redo import Redo, Redone
+from workbench.replaying.tally import Tally
+from workbench.replaying.versions import Version
+from workbench.replaying.window import Window
 
 YOUNG = 50_000  # objects made until the collector looks at them: pages of rows are many, and go at once
 

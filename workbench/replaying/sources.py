@@ -19,9 +19,9 @@ from workbench.examine import examine
 from workbench.make import Ingredients, make
 from workbench.problems import Problem
 from workbench.project import Project, requirements
-from workbench.replay.candidate import Candidate
-from workbench.replay.errors import CannotReplay
-from workbench.replay.versions import versions_of
+from workbench.replaying.candidate import Candidate
+from workbench.replaying.errors import CannotReplay
+from workbench.replaying.versions import versions_of
 
 
 def of_notebook(project: Project, name: str, stage: str, path: Path | None = None) -> Candidate:

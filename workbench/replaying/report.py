@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from workbench.replay.agreement import Agreement, agreement
-from workbench.replay.curves import Curve
-from workbench.replay.needs import Need
-from workbench.replay.ranks import FIRST
-from workbench.replay.tally import Tally
+from workbench.replaying.agreement import Agreement, agreement
+from workbench.replaying.curves import Curve
+from workbench.replaying.needs import Need
+from workbench.replaying.ranks import FIRST
+from workbench.replaying.tally import Tally
 
 CHANGED = ("a ranking", "another")  # what a changed ranking is counted as by day
 HELD = "History is held fixed: a task that looked at earlier decisions sees those that were made."

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.replay.errors import CannotReplay
-from workbench.replay.report import Report
+from workbench.replaying.errors import CannotReplay
+from workbench.replaying.report import Report
 
 FORM = re.compile(r"\s*([a-z_]+(?:\[[^\[\]]+\])?)\s*(<=|>=|<|>)\s*([0-9]*\.?[0-9]+)\s*(%?)\s*")
 COMPARE: dict[str, Callable[[float, float], bool]] = {

@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 
 from chalicelib.parameters import PARAMETERS
 from chalicelib.usecase import UseCase
-from workbench.replay.agreement import Agreement
-from workbench.replay.errors import CannotReplay
+from workbench.replaying.agreement import Agreement
+from workbench.replaying.errors import CannotReplay
 
 POINTS = 13
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from importlib.resources import files
 
-from workbench.replay import plots, tell
-from workbench.replay.errors import CannotReplay
-from workbench.replay.report import Report
+from workbench.replaying import plots, tell
+from workbench.replaying.errors import CannotReplay
+from workbench.replaying.report import Report
 
 DRAWN = ("By day",)  # tables of what the pictures show: folded
 

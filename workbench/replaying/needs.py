@@ -14,9 +14,9 @@ from chalicelib.calling.routing import Routing
 from chalicelib.describing import providers
 from chalicelib.store.reading import stream
 from chalicelib.store.tables import task_results
-from workbench.replay.candidate import Candidate
-from workbench.replay.tally import Tally
-from workbench.replay.versions import Version
+from workbench.replaying.candidate import Candidate
+from workbench.replaying.tally import Tally
+from workbench.replaying.versions import Version
 
 
 class Need(NamedTuple):

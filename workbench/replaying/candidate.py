@@ -8,14 +8,15 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from types import ModuleType
+from functools import lru_cache
+from types import CodeType, ModuleType
 from typing import Any
 
 from chalicelib.errors import ContractError
 from chalicelib.facts import canonical
 from chalicelib.parameters import OVERRIDES
 from chalicelib.usecase import Source, UseCase, from_namespace
-from workbench.replay.errors import CannotReplay
+from workbench.replaying.errors import CannotReplay
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,18 @@ def load(candidate: Candidate) -> UseCase:
     vars(module)[OVERRIDES] = candidate.overrides
     sys.modules[module.__name__] = module  # forward references are looked up by the module's name
     try:
-        exec(compile(candidate.code, filename, "exec", dont_inherit=True), vars(module))  # noqa: S102
+        exec(_compiled(candidate.code, filename), vars(module))  # noqa: S102
         source = Source(candidate.notebook, candidate.cells, candidate.tasks, filename)
         return from_namespace(candidate.name, vars(module), source, candidate.code.encode())
     except BaseException:
         del sys.modules[module.__name__]
         raise
+
+
+@lru_cache(maxsize=8)
+def _compiled(code: str, filename: str) -> CodeType:
+    """Once for all parameters: looking for one that matters loads the same code many times."""
+    return compile(code, filename, "exec", dont_inherit=True)
 
 
 @contextlib.contextmanager

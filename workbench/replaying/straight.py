@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.graph import Graph, Step
 from chalicelib.usecase import UseCase
-from workbench.replay.memo import Memo
+from workbench.replaying.memo import Memo
 
 Texts = Mapping[str, str]  # task -> its result as JSON text
 

@@ -13,7 +13,7 @@ from chalicelib.runtime import runtime
 from chalicelib.store.reading import stream
 from chalicelib.store.tables import use_case_versions
 from chalicelib.usecase import fingerprint, version_of
-from workbench.replay.candidate import Candidate, of_row
+from workbench.replaying.candidate import Candidate, of_row
 
 
 @dataclass(frozen=True, slots=True)

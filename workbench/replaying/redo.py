@@ -23,9 +23,9 @@ from chalicelib.run import Intake
 from chalicelib.sensitive import SEALED
 from chalicelib.usecase import UseCase
 from chalicelib.vault import Vault
-from workbench.replay.past import Fact, Past
-from workbench.replay.straight import Missing, Straight
-from workbench.replay.versions import Version
+from workbench.replaying.past import Fact, Past
+from workbench.replaying.straight import Missing, Straight
+from workbench.replaying.versions import Version
 
 SETTLED = 8_192  # texts of decisions that are kept
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, DateTime, Engine, Select, String, Text, cast, select, type_coerce
 
 from chalicelib.store.tables import decisions, label_samples, labels, task_results
-from workbench.replay.window import Window
+from workbench.replaying.window import Window
 from workbench.snapshots import answering, reading, snapshot
 
 PAGE = 1_000  # decisions in memory at a time

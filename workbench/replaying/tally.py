@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
-from workbench.replay.agreement import Cell
-from workbench.replay.past import Past
-from workbench.replay.ranks import first_of, overlap
-from workbench.replay.redo import Redone, failed_step, is_late
+from workbench.replaying.agreement import Cell
+from workbench.replaying.past import Past
+from workbench.replaying.ranks import first_of, overlap
+from workbench.replaying.redo import Redone, failed_step, is_late
 
 EXAMPLES = 5  # of each kind of change
 FAILED, DECIDED = "failed", "decided"  # the outcome of a decision that failed, and of one that has none of its own

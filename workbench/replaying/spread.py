@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from workbench.replay.errors import CannotReplay
-from workbench.replay.tally import Tally
-from workbench.replay.work import Job, Tell, work
+from workbench.replaying.errors import CannotReplay
+from workbench.replaying.tally import Tally
+from workbench.replaying.work import Job, Tell, work
 
 SECONDS = 10  # in which a cluster has to answer
 

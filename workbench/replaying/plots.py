@@ -9,9 +9,9 @@ from itertools import cycle
 from typing import Any
 
 from workbench.live import COLORS
-from workbench.replay.agreement import NO_OUTCOME
-from workbench.replay.curves import Curve, Point
-from workbench.replay.report import Report
+from workbench.replaying.agreement import NO_OUTCOME
+from workbench.replaying.curves import Curve, Point
+from workbench.replaying.report import Report
 
 OTHERS = ("#2563eb", "#9333ea", "#0891b2", "#be185d", "#65a30d", "#78716c")
 INK, PALE = "#3f3f46", "#e4e4e7"

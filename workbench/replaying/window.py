@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ from chalicelib.store.ids import first_id
 from chalicelib.store.reading import stream
 from chalicelib.store.tables import decisions
 from workbench.export import RETRIED_WITHIN
-from workbench.replay.errors import CannotReplay
+from workbench.replaying.errors import CannotReplay
 
 LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 SINGLE = cast(decisions.c.id, Text)  # as text from the database itself: a UUID object for each row takes its time
@@ -121,10 +121,20 @@ def _empty(engine: Engine, window: Window) -> str:
     """That there is nothing, and what there is nearby."""
     on = f" on stage {window.stage}" if window.stage else ""
     said = f"nothing was decided by {window.use_case}{on} since {window.since:%Y-%m-%d %H:%M} UTC"
+    if window.until < datetime.now(UTC) - timedelta(minutes=1):
+        said += f" and before {window.until:%Y-%m-%d %H:%M} UTC"
     if window.stage and (others := content_of(engine, replace(window, stage=None)).stages):
         return f"{said}; there are decisions of {', '.join(sorted(others))}: name it with --stage"
     last = select(func.max(decisions.c.created_at).label("at")).where(decisions.c.use_case == window.use_case)
     at = next(iter(stream(engine, last))).at
     if at is None:
-        return f"{said}, or ever: is --database (ARTEMIS_DATABASE_URL) the one that the service uses?"
-    return f"{said}; the last decision is of {at:%Y-%m-%d %H:%M} UTC: give an earlier --since"
+        return f"{said}, or ever; {_others(engine, window)}"
+    hint = "an earlier --since" if at < window.since else "a later --until"
+    return f"{said}; the last decision is of {at:%Y-%m-%d %H:%M} UTC: give {hint}"
+
+
+def _others(engine: Engine, window: Window) -> str:
+    names = sorted(row.use_case for row in stream(engine, select(decisions.c.use_case).distinct()))
+    if not names:
+        return "is --database (ARTEMIS_DATABASE_URL) the one that the service uses?"
+    return f"this database has decisions of {', '.join(names)}"
