@@ -27,6 +27,7 @@ DEFAULT_DATABASE = database_settings.LOCAL_DATABASE
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENDPOINT = re.compile(r"(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^@?#\s]*)?")
 CLIENT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}")  # stored with each decision
+CHALLENGER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 STAGE_KEYS = {*routing.KEYS, "use_cases", "photos", "objects", "deadline"}
 
 
@@ -143,9 +144,18 @@ def check_stage(content: Any, use_cases: Collection[str], providers: Collection[
 def _check_use_case(name: str, entry: Any, use_cases: Collection[str]) -> list[str]:
     if snake(name) not in use_cases:
         return [f"no such use case; {routing.meant(snake(name), sorted(use_cases))}"]
-    if not isinstance(entry, dict) or entry.keys() - {"parameters"}:
-        return ["give a mapping with the key 'parameters'"]
-    return [] if isinstance(entry.get("parameters") or {}, dict) else ["parameters: not a mapping"]
+    if not isinstance(entry, dict) or entry.keys() - {"parameters", "challengers"}:
+        return ["give a mapping with the keys 'parameters' and 'challengers'"]
+    problems = [] if isinstance(entry.get("parameters") or {}, dict) else ["parameters: not a mapping"]
+    challengers = entry.get("challengers") or {}
+    if not isinstance(challengers, dict):
+        return [*problems, "challengers: not a mapping of names to parameters"]
+    problems += [
+        f"challengers.{key}: give a name of letters, digits, - and _, with the parameters that it sets"
+        for key, one in challengers.items()
+        if not CHALLENGER.fullmatch(str(key)) or not isinstance(one, dict) or not one
+    ]
+    return problems
 
 
 def _samples() -> Path | None:

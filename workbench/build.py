@@ -191,9 +191,9 @@ class _Build:
         for name, (path, data) in found.notebooks.items():
             overrides = {stage: stages.overrides_of(content, name) for stage, content in self.stages.items()}
             required = None if self.requirements is None else sorted(self.requirements)
-            inputs = self.inputs[name] = digest(
-                data + json.dumps([overrides, required, named], sort_keys=True).encode()
-            )
+            challengers = {stage: stages.challengers_of(content, name) for stage, content in self.stages.items()}
+            asked = json.dumps([overrides, challengers, required, named], sort_keys=True)
+            inputs = self.inputs[name] = digest(data + asked.encode())
             is_fresh = self.cache.fresh(name, inputs)
             module = self.project.generated / f"{name}.py"
             known = self.findings.get(name, inputs)
@@ -211,7 +211,8 @@ class _Build:
                 self._keep(name)
             else:
                 relative = self.project.relative(path)
-                changed.append(Ingredients(relative, name, data, overrides, self.requirements, answered))
+                made_of = Ingredients(relative, name, data, overrides, self.requirements, answered, challengers)
+                changed.append(made_of)
         return changed
 
     def _is_built(self, name: str) -> bool:

@@ -6,7 +6,7 @@ Nothing is read or written here, so that many can be made in several processes.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ class Ingredients:
 
     ``overrides``: stage -> its parameter overrides. ``requirements``: the packages that
     requirements.txt names, normalised; None where there is no such file. ``answered``: stage -> the names that its
-    file has under ``providers:``.
+    file has under ``providers:``. ``challengers``: stage -> challenger -> the parameters that it sets.
     """
 
     path: str
@@ -37,6 +37,7 @@ class Ingredients:
     overrides: dict[str, dict[str, Any]]
     requirements: frozenset[str] | None = None
     answered: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    challengers: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -100,19 +101,32 @@ def _check_and_load(ingredients: Ingredients, drafted: Draft, made: Made) -> Non
 
 def _versions(ingredients: Ingredients, code: str, examined: Any, problems: list[Problem]) -> dict[str, str]:
     """Stage -> the version it would serve; a problem where its overrides do not fit."""
-    from chalicelib.errors import ContractError
     from chalicelib.usecase import version_of
 
     versions = {}
     for stage, overrides in ingredients.overrides.items():
-        try:
-            if overrides:  # the defaults were validated when the module was loaded
-                examined.parameters.check(overrides)
-        except ContractError as error:
-            path = f"usecases/stages/{stage}.yaml"
-            for fault in error.faults:
-                message = f"use_cases.{ingredients.name}.parameters: {fault.message}"
-                problems.append(Problem(path, 0, 0, 0, "stage-parameters", message, fault.hint))
-            continue
-        versions[stage] = version_of(code.encode(), examined.usecase.parameters | overrides)
+        found = list(_misfits(ingredients, stage, "parameters", examined.parameters, overrides))
+        if not found:
+            for name, more in ingredients.challengers.get(stage, {}).items():
+                own = f"challengers.{name}"
+                found += _misfits(ingredients, stage, own, examined.parameters, {**overrides, **more})
+        problems += found
+        if not found:
+            versions[stage] = version_of(code.encode(), examined.usecase.parameters | overrides)
     return versions
+
+
+def _misfits(
+    ingredients: Ingredients, stage: str, key: str, parameters: Any, overrides: dict[str, Any]
+) -> Iterator[Problem]:
+    """A problem for each override that does not fit."""
+    from chalicelib.errors import ContractError
+
+    try:
+        if overrides:  # the defaults were validated when the module was loaded
+            parameters.check(overrides)
+    except ContractError as error:
+        path = f"usecases/stages/{stage}.yaml"
+        for fault in error.faults:
+            message = f"use_cases.{ingredients.name}.{key}: {fault.message}"
+            yield Problem(path, 0, 0, 0, "stage-parameters", message, fault.hint)

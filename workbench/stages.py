@@ -89,10 +89,20 @@ def answered(content: Any) -> frozenset[str]:
 
 def overrides_of(content: Any, name: str) -> dict[str, Any]:
     """A stage's parameter overrides of one use case, whichever way its name is written."""
+    return _of_use_case(content, name, "parameters")
+
+
+def challengers_of(content: Any, name: str) -> dict[str, dict[str, Any]]:
+    """Challenger -> the parameters that it sets beside the stage's own."""
+    found = _of_use_case(content, name, "challengers")
+    return {challenger: parameters for challenger, parameters in found.items() if isinstance(parameters, dict)}
+
+
+def _of_use_case(content: Any, name: str, key: str) -> dict[str, Any]:
     entries = content.get("use_cases") if isinstance(content, dict) else None
     found: dict[str, Any] = {}
-    for key, entry in entries.items() if isinstance(entries, dict) else ():
-        if key.replace("-", "_") == name and isinstance(entry, dict):
-            parameters = entry.get("parameters")
-            found.update(parameters if isinstance(parameters, dict) else {})
+    for written, entry in entries.items() if isinstance(entries, dict) else ():
+        if written.replace("-", "_") == name and isinstance(entry, dict):
+            part = entry.get(key)
+            found.update(part if isinstance(part, dict) else {})
     return found

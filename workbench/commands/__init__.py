@@ -26,6 +26,7 @@ COMMANDS = {
     "serve": "workbench.commands.serve:serve",
     "labels": "workbench.commands.labels:labels",
     "replay": "workbench.commands.replay:replay",
+    "challengers": "workbench.commands.challengers:challengers",
     "db": "workbench.commands.db:db",
     "costs": "workbench.commands.costs:costs",
     "keys": "workbench.commands.keys:keys",

@@ -66,7 +66,7 @@ def replay(
     """
     project, url = find_project(), name_database(database, options["stage"])
     form = form or FORMATS.get(output.suffix if output else "", "text")
-    with _told(), telling(url):
+    with told(), telling(url):
         asked = _asked(name, since, until, options)
         parsed = _gates(gates)
         if self_check:
@@ -84,7 +84,8 @@ def replay(
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
+    """What keeps a replay from being made ends the command with exit code 2."""
     from workbench.replaying.errors import CannotReplay
 
     try:

@@ -45,6 +45,10 @@ class Candidate:
         """The same code under other parameters, too."""
         return replace(self, overrides={**self.overrides, **overrides})
 
+    def with_only(self, overrides: dict[str, Any]) -> Candidate:
+        """The same code under these parameters alone."""
+        return replace(self, overrides=overrides)
+
     def load(self) -> UseCase:
         """Raises CannotReplay where it cannot be loaded."""
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from typing import Any
 
 from rich import box
@@ -22,12 +23,15 @@ NUMBER = re.compile(r"[+\-$]?[\d.,]*%?($| \()|–$")
 Rows = Sequence[Sequence[str]]
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Everything, in the order in which it is asked."""
+Section = tuple[str, list[str], Rows]
+
+
+def print_report(report: Report, console: Console, more: Iterable[Section] = ()) -> None:
+    """Everything, in the order in which it is asked; and ``more`` tables."""
     console.print(f"[b]{escape(headline(report))}[/]", soft_wrap=True)
     for line in intro(report):
         console.print(line, soft_wrap=True, markup=False)
-    for title, heads, rows in sections(report):
+    for title, heads, rows in [*sections(report), *more]:
         console.print(f"\n[b]{escape(title)}[/]", soft_wrap=True)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for at, head in enumerate(heads):
@@ -39,10 +43,10 @@ def print_report(report: Report, console: Console) -> None:
         console.print(line, soft_wrap=True, markup=False)
 
 
-def markdown(report: Report) -> str:
+def markdown(report: Report, more: Iterable[Section] = ()) -> str:
     """The same as Markdown."""
     lines = [f"### {headline(report)}", "", *intro(report), ""]
-    for title, heads, rows in sections(report):
+    for title, heads, rows in [*sections(report), *more]:
         aligned = ["---" if at == 0 or not _is_number(rows, at) else "---:" for at in range(len(heads))]
         lines += [f"**{title}**", "", _row(heads), _row(aligned), *map(_row, rows), ""]
     return "\n".join([*lines, *(f"- {line}" for line in notes(report))]) + "\n"
@@ -80,7 +84,7 @@ def intro(report: Report) -> Iterator[str]:
         yield "It is the version that decided most of them."
 
 
-def sections(report: Report) -> Iterator[tuple[str, list[str], Rows]]:
+def sections(report: Report) -> Iterator[Section]:
     """Title, headings and rows of each table that has something to say."""
     yield from _changes(report)
     if agreed := report.agreement:
@@ -91,7 +95,7 @@ def sections(report: Report) -> Iterator[tuple[str, list[str], Rows]]:
         yield "Examples", ["from → to", "id", "before", "after"], rows
 
 
-def _changes(report: Report) -> Iterator[tuple[str, list[str], Rows]]:
+def _changes(report: Report) -> Iterator[Section]:
     tally = report.tally
     if rows := [[f"{old} → {new}", f"{n:,}", _percent(n / tally.replayed)] for (old, new), n in report.flips.items()]:
         yield "Flips", ["from → to", "decisions", "share"], rows
@@ -138,6 +142,12 @@ def agreement_rows(agreed: Agreement) -> Iterator[list[str]]:
 def estimate(one: Estimate | None) -> str:
     """``0.912 (0.871 to 0.941)``."""
     return "–" if one is None else f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+
+
+def weeks(rows: Iterable[tuple[date, int, float, Estimate | None, Estimate | None]]) -> Iterator[list[str]]:
+    """Rows by week, of a challenger beside the champion."""
+    for monday, count, share, before, after in rows:
+        yield [monday.isoformat(), f"{count:,}", _percent(share), estimate(before), estimate(after)]
 
 
 def _needs(report: Report) -> Iterator[list[str]]:

@@ -69,15 +69,19 @@ class Decider:
         self.is_sensitive = usecase.sensitive
 
     def take(self, page: Sequence[Past]) -> None:
-        add, redo = self.tally.add, self.redo.redo
         for past in page:
             if past.status == FORGOTTEN:
                 self.tally.apart[FORGOTTEN] += 1
-                continue
-            redone = redo(past)
-            if past.decision is not None and SEALED in past.decision:
-                past, redone = self._opened(past, redone)
-            add(past, redone, self.shown)
+            else:
+                self.decide(past)
+
+    def decide(self, past: Past) -> Redone:
+        """What the candidate decides, which is counted."""
+        redone = self.redo.redo(past)
+        if past.decision is not None and SEALED in past.decision:
+            past, redone = self._opened(past, redone)
+        self.tally.add(past, redone, self.shown)
+        return redone
 
     def _opened(self, past: Past, redone: Redone) -> tuple[Past, Redone]:
         try:

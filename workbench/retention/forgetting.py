@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select, update
 from chalicelib.blobs import Blobs, reference_in
 from chalicelib.errors import Unavailable
 from chalicelib.objects import S3Object
+from chalicelib.store.challenger_tables import challenger_decisions
 from chalicelib.store.database import Database
 from chalicelib.store.tables import decisions, idempotency, labels, paid_answers, task_results
 from workbench.retention.files import write_anew, write_over
@@ -84,7 +85,7 @@ def planned(database: Database, subject: str, photos: Photos, look_around: bool)
     done = Forgotten(photos)
     own = select(decisions.c.id).where(decisions.c.subject == subject)
     with reading(database) as connection:
-        for table in (task_results, paid_answers):
+        for table in (task_results, paid_answers, challenger_decisions):
             done.rows[table.name] = count(connection, table, table.c.decision_id.in_(own))
         done.rows[labels.name] = count(connection, labels, labels.c.decision_id.in_(own), labels.c.reason.is_not(None))
         keyed = idempotency.c.decision_id.in_(own) | (idempotency.c.subject == subject)
@@ -159,7 +160,8 @@ def erase(connection: Connection, ids: Sequence[str], now: datetime) -> Counter[
     rows[labels.name] += connection.execute(update(labels).where(*said).values(reason=None)).rowcount
     values = {**BLANK, **EMPTY, "status": FORGOTTEN, "forgotten_at": now}
     connection.execute(update(decisions).where(of(decisions.c.id, ids)).values(**values))
-    return rows
+    # last: who stores what a challenger decides holds the decision's row meanwhile, or sees that it is forgotten
+    return rows + remove(connection, challenger_decisions, of(challenger_decisions.c.decision_id, ids))
 
 
 @dataclass(slots=True)

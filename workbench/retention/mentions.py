@@ -19,6 +19,7 @@ from sqlalchemy import Table, and_, or_, select, update
 
 from chalicelib.blobs import SIGN, Blobs
 from chalicelib.objects import S3Object
+from chalicelib.store.challenger_tables import challenger_decisions
 from chalicelib.store.database import Database
 from chalicelib.store.reading import stream
 from chalicelib.store.tables import decisions, labels, paid_answers, task_results
@@ -27,7 +28,12 @@ from workbench.retention.rows import in_turn, remove
 FORGOTTEN = "forgotten"
 SECONDS = 15.0  # for an object
 # table -> its columns that may mention somebody
-TEXTS = {"decisions": ("request", "decision", "failure"), "task_results": ("output", "error")}
+TEXTS = {
+    "decisions": ("request", "decision", "failure"),
+    "task_results": ("output", "error"),
+    "challenger_decisions": ("decision",),
+}
+OF_DECISIONS = {"task_results": task_results, "challenger_decisions": challenger_decisions}
 
 
 @dataclass(slots=True)
@@ -105,7 +111,8 @@ def replace_mentions(database: Database, subject: str, found: Mentions, blobs: B
     for decision_id in found.decisions:
         name, replaced = f"{FORGOTTEN}-{token_hex(4)}", list[S3Object]()
         with in_turn(database) as connection:
-            for table, key in ((decisions, decisions.c.id), (task_results, task_results.c.decision_id)):
+            keyed = {decisions: decisions.c.id} | {one: one.c.decision_id for one in OF_DECISIONS.values()}
+            for table, key in keyed.items():
                 for row in connection.execute(select(table).where(key == decision_id)).mappings().all():
                     replaced += _replace(connection, table, dict(row), _Renaming(subject, name, blobs or Blobs()))
         for old in replaced:  # an earlier version, where a bucket keeps them
@@ -179,12 +186,11 @@ def _texts(database: Database, subject: str) -> Iterator[tuple[str, str]]:
     """(decision id, JSON text) of all that may mention the person."""
     parts = written(subject)
     for table, columns in TEXTS.items():
-        of = decisions if table == "decisions" else task_results
+        of = OF_DECISIONS.get(table, decisions)
         any_of = or_(*(holding(of.c[column], part) for column in columns for part in parts), is_apart(of.c[columns[0]]))
         query = select(decisions.c.id, *(of.c[column] for column in columns)).where(of_others(subject), any_of)
-        for decision_id, *texts in stream(
-            database.engine, query if of is decisions else query.join_from(decisions, of)
-        ):
+        joined = query if of is decisions else query.join_from(decisions, of, of.c.decision_id == decisions.c.id)
+        for decision_id, *texts in stream(database.engine, joined):
             yield from ((decision_id, text) for text in texts if text)
 
 

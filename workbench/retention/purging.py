@@ -32,6 +32,7 @@ from workbench.retention.rows import (
     BATCH,
     OF_A_DECISION,
     count,
+    delete_challenged,
     delete_decisions,
     delete_expired_claims,
     in_turn,
@@ -99,7 +100,7 @@ def purge(database: Database, before: datetime, now: datetime) -> Purged:
     for ids in _batches(database, before):
         with in_turn(database) as connection:
             done.rows += delete_decisions(connection, ids)
-    done.rows += delete_expired_claims(database, now)
+    done.rows += delete_challenged(database, first_id(before)) + delete_expired_claims(database, now)
     if problem := empty_log(database):
         done.problems.append(problem)
     return done

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, select, text
 
+from chalicelib.store.challenger_tables import challenger_decisions
 from chalicelib.store.database import Database
 from chalicelib.store.tables import (
     claimed_facts,
@@ -23,7 +24,7 @@ from chalicelib.store.tables import (
 )
 
 BATCH = 200  # decisions in one transaction: about a tenth of a second
-OF_A_DECISION = (label_samples, labels, paid_answers, task_results)
+OF_A_DECISION = (challenger_decisions, label_samples, labels, paid_answers, task_results)
 LONGEST_PAUSE = 1.0  # seconds
 
 
@@ -96,6 +97,17 @@ def delete_expired_claims(database: Database, now: datetime) -> Counter[str]:
             if not claims:
                 return gone
             gone += delete_claims(connection, claims, *is_over)
+
+
+def delete_challenged(database: Database, before: str) -> Counter[str]:
+    """Delete what challengers would have decided before this id: of months that were dropped, of what nobody knew."""
+    gone, key = Counter[str](), challenger_decisions.c.decision_id
+    while True:
+        with in_turn(database) as connection:
+            ids = list(connection.scalars(select(key).where(key < before).order_by(key).limit(BATCH)))
+            if not ids:
+                return gone
+            gone += remove(connection, challenger_decisions, of(key, ids))
 
 
 def count(connection: Connection, table: Table, *conditions: Any) -> int:
