@@ -162,7 +162,7 @@ def _rows(challenger: Challenger, decider: Decider, past: Past, now: datetime) -
 def _told(decider: Decider, past: Past, redone: Redone) -> tuple[str, str | None, str | None, str | None]:
     """Status, outcome, decision where it is another, and what there is to say."""
     if redone.needs or redone.unread:
-        return APART, None, None, redone.unread or f"needs a call: {', '.join(redone.needs)}"
+        return APART, None, None, redone.unread or f"needs a call: {', '.join(task for task, _ in redone.needs)}"
     if redone.decision is None:
         return FAILED, None, None, redone.failed
     stored = past.decision and decider.vault.open(past.decision)

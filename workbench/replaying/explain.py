@@ -118,7 +118,7 @@ def explain(engine: Engine, job: Job, decision_id: str) -> Explained:
 
 
 def _needs(again: Redone) -> str:
-    return f"there is no fact of task {', '.join(again.needs)}"
+    return f"there is no fact of task {', '.join(task for task, _ in again.needs)}"
 
 
 def _find(engine: Engine, decision_id: str) -> tuple[Past, str, str]:

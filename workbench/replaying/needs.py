@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -16,7 +16,6 @@ from chalicelib.store.reading import stream
 from chalicelib.store.tables import task_results
 from workbench.replaying.candidate import Candidate
 from workbench.replaying.tally import Tally
-from workbench.replaying.versions import Version
 
 
 class Need(NamedTuple):
@@ -36,27 +35,16 @@ def needs_of(
     engine: Engine,
     tally: Tally,
     candidate: Candidate,
-    versions: Mapping[str, Version],
     routing: Routing,
     prices: costs.Prices,
 ) -> list[Need]:
     """The tasks of which facts do not suffice, and what asking them would come to. Raises Unreadable."""
-    known = {task for version in versions.values() for task in version.fingerprints}
     found = []
-    for task, count in sorted(tally.needs.items()):
-        each = _as_before(engine, task, tally.needing[task], prices) or _by_list(
-            candidate.asks.get(task, []), routing, prices
-        )
-        cost = costs.Cost(each.estimate * count, Decimal(), each.unpriced)
-        found.append(Need(task, _why(task, candidate, versions, known), count, cost))
+    for (task, why), count in sorted(tally.needs.items()):
+        each = _as_before(engine, task, tally.needing[task, why], prices)
+        each = each or _by_list(candidate.asks.get(task, []), routing, prices)
+        found.append(Need(task, why, count, costs.Cost(each.estimate * count, Decimal(), each.unpriced)))
     return found
-
-
-def _why(task: str, candidate: Candidate, versions: Mapping[str, Version], known: set[str]) -> str:
-    if task not in known:
-        return "new"
-    sources = {version.candidate.tasks[task]["source"] for version in versions.values() if task in version.fingerprints}
-    return "asked about something else" if candidate.tasks[task]["source"] in sources else "changed"
 
 
 def _as_before(engine: Engine, task: str, ids: Sequence[str], prices: costs.Prices) -> costs.Cost | None:

@@ -137,7 +137,7 @@ def _labels(connection: Connection, ids: Sequence[str]) -> dict[str, Label]:
     """Decision -> its last label."""
     table = labels.c
     query = select(cast(table.decision_id, Text), table.outcome).where(*_of(table, ids)).order_by(table.id)
-    said: dict[str, str] = dict(connection.execute(query).tuples().all())
+    said = {decision_id: str(outcome) for decision_id, outcome in connection.execute(query)}
     if not said:
         return {}
     weights = _weights(connection, sorted(said))

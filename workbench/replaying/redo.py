@@ -30,16 +30,20 @@ from workbench.replaying.versions import Version
 SETTLED = 8_192  # texts of decisions that are kept
 
 
+NEW, CHANGED, OTHERWISE = "new", "changed", "asked about something else"
+Need = tuple[str, str]  # a task that would have to be asked, and why
+
+
 class Redone(NamedTuple):
     """What a candidate decides. One of them is set, but of ``needs`` several tasks.
 
-    ``decision``: JSON text. ``failed``: the step that fails. ``needs``: tasks that would have to be asked. ``unread``:
-    why the record cannot be read.
+    ``decision``: JSON text. ``failed``: the step that fails. ``needs``: tasks that would have to be asked, and why.
+    ``unread``: why the record cannot be read.
     """
 
     decision: str | None = None
     failed: str = ""
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
     unread: str = ""
 
 
@@ -47,7 +51,7 @@ class _Plan(NamedTuple):
     """How facts of one version are used. ``needs``: tasks of which they answer another question. ``same``: it is the
     same code, so a request is read as it was. ``unknown``: nothing is known of the version, so every key is made."""
 
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
     same: bool = True
     unknown: bool = False
 
@@ -107,10 +111,18 @@ class Redo:
             plan = _Plan(same=False, unknown=True)
         else:
             ours = self.usecase.fingerprints
-            needs = [step.name for step in self.tasks if known.fingerprints.get(step.name) != ours.get(step.name)]
+            names = [step.name for step in self.tasks if known.fingerprints.get(step.name) != ours.get(step.name)]
+            needs = [(name, self._why(known, name)) for name in names]
             plan = _Plan(tuple(needs), known.code.encode() == self.usecase.code)
         self._plans[version] = plan
         return plan
+
+    def _why(self, version: Version, task: str) -> str:
+        entry = version.candidate.tasks.get(task)
+        if entry is None:
+            return NEW
+        # the same code, under another value of a parameter
+        return OTHERWISE if entry["source"] == self.usecase.source.tasks[task]["source"] else CHANGED
 
     def _texts(self, facts: Mapping[str, Fact]) -> dict[str, str] | Redone:
         """Task -> its result, or its failure where it has no fallback now."""
@@ -133,7 +145,7 @@ class Redo:
                 value = self._checked(past, plan, record, request, texts)
             return Redone(self._settle(value))
         except Missing as missing:
-            return Redone(needs=(missing.task,))
+            return Redone(needs=((missing.task, OTHERWISE if missing.task in past.facts else NEW),))
         except KeyboardInterrupt:
             raise
         except NotRecordable as error:

@@ -124,7 +124,7 @@ class Replay:
             _changes(most, self.usecase) if most else {},
             most is not None and most.code == self.candidate.code,
         )
-        made.needs = needs_of(self.engine, tally, self.candidate, self.versions, self._routing(), self._prices())
+        made.needs = needs_of(self.engine, tally, self.candidate, self._routing(), self._prices())
         made.runtimes = {name: one.differs for name, one in sorted(self.versions.items()) if one.differs}
         made.notes = list(self._notes(tally))
         return made

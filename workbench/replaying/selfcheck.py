@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from chalicelib.facts import canonical
@@ -122,6 +123,7 @@ def _run(job: Job, check: Check) -> dict[str, list[Past]]:
     suspects: dict[str, list[Past]] = {}
     with spared_collector():
         for page in pages(reader(job.url), job.window):
+            Random(len(page)).shuffle(page)  # a step that counts its calls must not find them in the same order again
             for past in page:
                 redo = redos.get(past.version) or redos.setdefault(past.version, _redo(job, past.version))
                 if redo is _NONE or (why := _not_comparable(past)):
@@ -170,7 +172,7 @@ def _is_same(check: Check, redo: Redo, past: Past) -> bool:
 
 def _said(again: Redone) -> str:
     if again.needs:
-        return f"the facts of {', '.join(again.needs)} answer another question"
+        return f"the facts of {', '.join(task for task, _ in again.needs)} answer another question"
     return again.decision or f"failed in {again.failed}"
 
 

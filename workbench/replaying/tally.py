@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from workbench.replaying.agreement import Cell
 from workbench.replaying.past import Past
 from workbench.replaying.ranks import first_of, overlap
-from workbench.replaying.redo import Redone, failed_step, is_late
+from workbench.replaying.redo import Need, Redone, failed_step, is_late
 
 EXAMPLES = 5  # of each kind of change
 FAILED, DECIDED = "failed", "decided"  # the outcome of a decision that failed, and of one that has none of its own
@@ -39,7 +39,7 @@ class Tally:
         reasons: (reason, "gained" or "lost") -> flips.
         examples: (outcome before, after) -> the first of them.
         apart: why decisions could not be compared -> how many.
-        needs: task -> decisions for which it would have to be asked; ``needing``: some of them.
+        needs: (task, why) -> decisions for which it would have to be asked; ``needing``: some of them.
         cells: labelled decisions by what counts of them.
         overlaps: of rankings, share of the first places in tenths -> decisions; ``first``: same first place.
         versions: version that decided -> decisions.
@@ -53,8 +53,8 @@ class Tally:
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], list[Example]] = field(default_factory=dict)
     apart: Counter[str] = field(default_factory=Counter)
-    needs: Counter[str] = field(default_factory=Counter)
-    needing: dict[str, list[str]] = field(default_factory=dict)
+    needs: Counter[Need] = field(default_factory=Counter)
+    needing: dict[Need, list[str]] = field(default_factory=dict)
     cells: Counter[Cell] = field(default_factory=Counter)
     overlaps: Counter[int] = field(default_factory=Counter)
     overlap_sum: float = 0.0
@@ -101,9 +101,9 @@ class Tally:
     def _set_apart(self, past: Past, redone: Redone) -> None:
         if redone.needs:
             self.apart["needs calls"] += 1
-            for task in redone.needs:
-                self.needs[task] += 1
-                if len(found := self.needing.setdefault(task, [])) < EXAMPLES * 40:
+            for need in redone.needs:
+                self.needs[need] += 1
+                if len(found := self.needing.setdefault(need, [])) < EXAMPLES * 40:
                     found.append(past.id)
         elif redone.unread:
             self.apart[redone.unread] += 1

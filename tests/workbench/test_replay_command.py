@@ -1,0 +1,374 @@
+"""`artemis replay`: real stores, written by the service; what is told, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from replayed import LOGIC, MODELS, NAME, PARAMETERS, TASKS, Replayed, replayed, replayed_on_each  # noqa: F401
+from sqlalchemy import update
+
+from chalicelib.store.tables import decisions, use_case_versions
+
+# risks: 0.9901 0.7692 0.5 0.2 0.0909
+INCOMES = 1, 30, 100, 400, 1000
+
+
+def test_other_parameters_flip_what_they_should(replayed_on_each: Replayed) -> None:  # noqa: F811
+    ids = replayed_on_each.decide(*INCOMES)
+    report = replayed_on_each.report("--set", "risk_deny=0.7")
+    assert report["decisions"] == {"read": 5, "replayed": 5, "apart": {}}
+    assert report["flips"]["by_outcome"] == [{"from": "ask", "to": "deny", "count": 1}]
+    assert (report["flips"]["count"], report["flips"]["share"]) == (1, 0.2)
+    assert report["candidate"]["parameters"] == {"risk_deny": {"before": 0.8, "after": 0.7}}
+    (example,) = report["examples"]
+    assert (example["id"], example["before"]["outcome"], example["after"]["outcome"]) == (ids[1], "ask", "deny")
+    (day,) = report["flips"]["by_day"]
+    assert (day["decisions"], day["flips"]) == (5, 1)
+
+
+def test_nothing_is_written(replayed: Replayed, project: object) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    path = Path(replayed.url.removeprefix("sqlite:///"))
+    before, files = path.read_bytes(), replayed.project.files()
+    replayed.report("--set", "risk_deny=0.7")
+    assert path.read_bytes() == before
+    assert replayed.project.files() == files
+
+
+def test_the_working_notebook_is_what_is_replayed_built_or_not(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    replayed.write(logic=LOGIC.replace('"deny" if', '"ask" if'))
+    report = replayed.report()
+    assert report["flips"]["by_outcome"] == [{"from": "deny", "to": "ask", "count": 1}]
+    assert report["candidate"]["same_code"] is False
+
+
+def test_another_notebook_and_an_old_revision(replayed: Replayed, tmp_path: Path) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    other = tmp_path / "other.ipynb"
+    replayed.write(logic=LOGIC.replace('"deny" if', '"ask" if'))
+    other.write_bytes((replayed.project.notebooks / f"{NAME}.ipynb").read_bytes())
+    replayed.write()
+    assert replayed.report("--notebook", str(other))["flips"]["count"] == 1
+    from workbench.git import git
+
+    for command in (("init", "-q"), ("add", "."), ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x")):
+        assert git(replayed.project.root, *command).returncode == 0
+    replayed.write(logic=LOGIC.replace('"deny" if', '"pay" if'))
+    assert replayed.report()["flips"]["count"] == 1
+    report = replayed.report("--rev", "HEAD")
+    assert (report["flips"]["count"], report["candidate"]["what"]) == (0, f"usecases/{NAME}.ipynb at HEAD")
+    assert "there is no revision 'nowhere'" in replayed.refused("--rev", "nowhere")
+
+
+def test_an_old_version_is_run_from_the_store(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    old = replayed.report()["candidate"]["version"]
+    replayed.write(parameters=PARAMETERS.replace("0.8", "0.7"))
+    replayed.build()
+    replayed.decide(30)
+    report = replayed.report("--version", old[:6])
+    assert report["flips"]["by_outcome"] == [{"from": "deny", "to": "ask", "count": 1}]
+    assert set(report["versions"]) == {old, replayed.report()["candidate"]["version"]}
+    assert f"known: {', '.join(sorted(report['versions']))}" in replayed.refused("--version", "nope")
+
+
+def test_another_runtime_is_said(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    packages = json.dumps({"pydantic": "1.0", "nowhere": "3"})
+    with replayed.store.database.begin() as connection:
+        connection.execute(
+            update(use_case_versions).values(runtime="other", python="CPython 3.12.9", packages=packages)
+        )
+    (said,) = replayed.report()["other_runtimes"].values()
+    assert said.startswith("CPython 3.12.9, here CPython 3.") and "nowhere 3, here none" in said
+    assert "pydantic 1.0, here 2." in said
+
+
+def test_agreement_with_labels_before_and_after(replayed: Replayed) -> None:  # noqa: F811
+    ids = replayed.decide(*INCOMES)
+    for decision_id, outcome in zip(ids, ("deny", "deny", "ask", "pay", "pay"), strict=True):
+        replayed.label(decision_id, outcome, weight=1.0)
+    metrics = replayed.report("--set", "risk_deny=0.7")["agreement"]["metrics"]
+    assert metrics["recall[deny]"]["before"]["value"] == 0.5
+    assert metrics["recall[deny]"]["after"]["value"] == 1.0
+    assert metrics["agreement"]["after"] == {**metrics["agreement"]["after"], "value": 1.0, "labels": 5}
+
+
+@pytest.mark.parametrize(
+    ("gate", "code"),
+    [
+        ("flips > 10%", 1),
+        ("flips > 20%", 0),
+        ("flips >= 0.2", 1),
+        ("flips[ask->deny] > 0", 1),
+        ("flips[pay->deny] > 0", 0),
+        ("recall[deny] < 0.95", 0),
+        ("precision[deny] < 95%", 0),
+        ("needs_calls > 0%", 0),
+        ("failed > 0%", 0),
+        ("agreement < 1", 0),
+    ],
+)
+def test_gates(replayed: Replayed, gate: str, code: int) -> None:  # noqa: F811
+    ids = replayed.decide(*INCOMES)
+    for decision_id, outcome in zip(ids, ("deny", "deny", "ask", "pay", "pay"), strict=True):
+        replayed.label(decision_id, outcome)
+    done = replayed.run("--set", "risk_deny=0.7", "--fail-if", gate)
+    assert done.exit_code == code, done.output
+    assert ("fails: " in done.stderr) == bool(code)
+    assert "5 decisions of loan_check replayed: 1 flip" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("flips", "write METRIC < NUMBER"),
+        ("flips > 20", "is a share: write 2% or 0.02"),
+        ("flops > 1%", "there is no metric 'flops'; there are: flips"),
+        ("recall[deny] < 0.95", "there is no label in the period"),
+        ("flips[ask->nay] > 1%", "outcomes are ask, deny, pay"),
+    ],
+)
+def test_gates_that_cannot_be_judged(replayed: Replayed, gate: str, said: str) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    assert said in replayed.refused("--fail-if", gate)
+
+
+def test_a_gate_about_an_outcome_that_nobody_labelled(replayed: Replayed) -> None:  # noqa: F811
+    ids = replayed.decide(*INCOMES)
+    replayed.label(ids[4], "pay")
+    said = replayed.refused("--fail-if", "recall[deny] < 0.95")
+    assert "there is no metric 'recall[deny]'; there are: " in said
+    assert "no labelled decision says anything" in replayed.refused(
+        "--set", "risk_ask=0", "--fail-if", "precision[pay] < 1"
+    )
+
+
+def test_a_changed_task_needs_calls(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    replayed.write(tasks=TASKS.replace("income / 100", "income / 200"))
+    said = replayed.refused()
+    assert said.startswith("none of 5 decisions can be replayed: task 'rated' is changed. Calling for them would cost")
+    assert said.endswith("$0.00")
+
+
+def test_a_task_whose_parameter_changed_needs_calls(replayed: Replayed) -> None:  # noqa: F811
+    replayed.write(parameters=PARAMETERS + "per: int = 100\n", tasks=TASKS.replace("income / 100", "income / per"))
+    replayed.build()
+    replayed.decide(*INCOMES)
+    assert replayed.report("--set", "words_max=3")["flips"]["count"] == 0
+    said = replayed.refused("--set", "per=200")
+    assert "task 'rated' is asked about something else" in said
+
+
+def test_facts_of_a_vanished_task(replayed: Replayed) -> None:  # noqa: F811
+    """A task that was renamed: nobody asked it, and who was asked is gone."""
+    replayed.decide(*INCOMES)
+    replayed.write(
+        tasks=TASKS.replace("def rated", "def scored"),
+        logic=LOGIC.replace("rated: float", "scored: float")
+        .replace("rated >=", "scored >=")
+        .replace("=rated", "=scored"),
+    )
+    said = replayed.refused()
+    assert "task 'scored' is new" in said
+    assert "the facts of 'rated' are of tasks that are gone: was one renamed?" in said
+
+
+def test_a_task_that_is_dropped_is_no_obstacle(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(*INCOMES, words="a b c d e f")
+    replayed.write(
+        tasks=TASKS.partition("\n\n\n@task(timeout=5, fallback=None)")[0] + "\n",
+        logic='def decide(rated: float) -> Decision:\n    return Decision(outcome="deny", risk=rated)\n',
+        parameters="risk_deny: float = 0.8\n",
+    )
+    report = replayed.report()
+    assert report["flips"]["count"] == 4
+    assert "Facts of tasks that the candidate does not have are not used: read." in report["notes"]
+
+
+def test_some_facts_suffice_and_others_do_not(replayed: Replayed) -> None:  # noqa: F811
+    """Two versions decided: of one the task asks what the candidate asks."""
+    replayed.decide(1, 30)
+    replayed.write(tasks=TASKS.replace("income / 100", "income / 200"))
+    replayed.build()
+    replayed.decide(1, 30, 100)
+    report = replayed.report("--set", "risk_deny=0.6")
+    assert report["decisions"] == {"read": 5, "replayed": 3, "apart": {"needs calls": 2}}
+    (need,) = report["needs_calls"]
+    assert (need["task"], need["why"], need["decisions"]) == ("rated", "changed", 2)
+    assert report["flips"]["by_outcome"] == [{"from": "ask", "to": "deny", "count": 1}]
+
+
+def test_failures_take_the_fallback_that_the_task_has_now(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(1000, words="what!")  # read as None: ask
+    (failed,) = replayed.decide(-1)
+    report = replayed.report()
+    assert report["outcomes"]["before"] == {"ask": 1, "failed": 1}
+    assert report["flips"]["count"] == 0
+    replayed.write(
+        tasks=TASKS.replace("fallback=None", "fallback=[]").replace("@task(timeout=5)\n", "@task(fallback=0.9)\n")
+    )
+    report = replayed.report()
+    assert {(one["from"], one["to"]) for one in report["flips"]["by_outcome"]} == {("ask", "pay"), ("failed", "deny")}
+    replayed.write(tasks=TASKS.replace("(timeout=5, fallback=None)", "(timeout=5)"))
+    report = replayed.report()
+    assert report["flips"]["by_outcome"] == [{"from": "ask", "to": "failed", "count": 1}]
+    (example,) = report["examples"]
+    assert example["after"] == {"failed": "read"}
+    assert failed not in {one["id"] for one in report["examples"]}
+
+
+def test_a_step_that_raises_is_a_failure_that_is_named(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    replayed.write(logic=LOGIC.replace("return read is None", "assert read, words_max\n    return read is None"))
+    report = replayed.report()
+    assert report["outcomes"]["after"] == {"failed": 5}
+    assert report["examples"][0]["after"]["failed"] == "wordy"
+
+
+def test_fields_that_change_while_the_outcome_stays(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    replayed.write(logic=LOGIC.replace("risk=rated", "risk=rated + 1"))
+    report = replayed.report()
+    assert (report["flips"]["count"], report["same_outcome_but"]) == (0, {"risk": 5})
+
+
+def test_a_task_that_is_given_what_steps_gave(replayed: Replayed) -> None:  # noqa: F811
+    """Its fact is used only where the candidate's steps give the same."""
+    tasks = TASKS + '\n\n@task\ndef weighed(level: int) -> int:\n    """Twice."""\n    return level * 2\n'
+    logic = "def level(rated: float) -> int:\n    return int(rated * 10 * factor)\n\n\n" + LOGIC.replace(
+        "wordy: bool) -> D", "wordy: bool, weighed: int) -> D"
+    ).replace("risk=rated", "risk=weighed")
+    replayed.write(tasks=tasks, logic=logic, parameters=PARAMETERS + "factor: float = 1.0\n")
+    replayed.build()
+    replayed.decide(*INCOMES)
+    assert replayed.report("--set", "risk_deny=0.7")["flips"]["count"] == 1
+    report = replayed.report("--set", "factor=1.05")  # 9.9 7.7 5 2 0.9: of the first three another level
+    assert report["decisions"]["apart"] == {"needs calls": 2}
+    (need,) = report["needs_calls"]
+    assert (need["task"], need["why"]) == ("weighed", "asked about something else")
+
+
+def test_a_request_that_is_read_otherwise_asks_otherwise(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    replayed.write(models=MODELS.replace("income: int", "income: float"))
+    assert "task 'rated' is asked about something else" in replayed.refused()  # {"income":1.0}
+
+
+def test_a_request_that_no_longer_fits(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    replayed.write(models=MODELS.replace("income: int\n", "income: Annotated[int, Field(le=100)]\n"))
+    report = replayed.report()
+    assert report["decisions"]["apart"] == {"the recorded request no longer fits Request, at income": 2}
+
+
+def test_versions_that_the_store_does_not_have(replayed: Replayed) -> None:  # noqa: F811
+    """Then every fact's key is made, and the facts suffice all the same."""
+    replayed.decide(*INCOMES)
+    with replayed.store.database.begin() as connection:
+        connection.execute(use_case_versions.delete())
+    report = replayed.report("--set", "risk_deny=0.7")
+    assert report["flips"]["count"] == 1
+    assert any("has no code of" in note for note in report["notes"])
+    replayed.write(tasks=TASKS.replace("income / 100", "income / 200"))
+    assert "task 'rated' is asked about something else" in replayed.refused()
+
+
+def test_code_that_is_not_what_decided_is_not_run(replayed: Replayed) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    with replayed.store.database.begin() as connection:
+        connection.execute(update(use_case_versions).values(module="raise SystemExit('run')"))
+    done = replayed.run("--self-check")
+    assert "not run again: the store does not have their version (5)" in done.stdout
+
+
+def test_forgotten_decisions_are_counted_and_left_out(replayed: Replayed) -> None:  # noqa: F811
+    ids = replayed.decide(*INCOMES)
+    blank = {"status": "forgotten", "request": "{}", "decision": None, "subject": None}
+    with replayed.store.database.begin() as connection:
+        connection.execute(update(decisions).where(decisions.c.id == ids[0]).values(**blank))
+    assert replayed.report()["decisions"] == {"read": 5, "replayed": 4, "apart": {"forgotten": 1}}
+
+
+def test_the_newest(replayed: Replayed) -> None:  # noqa: F811
+    ids = replayed.decide(*INCOMES)
+    report = replayed.report("--limit", "2", "--set", "risk_ask=0.01")
+    assert report["decisions"]["replayed"] == 2
+    assert {one["id"] for one in report["examples"]} == set(ids[3:])
+
+
+def test_every_format_and_file(replayed: Replayed, tmp_path: Path) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    for name, start in (("a.json", "{"), ("b.md", "### 5 decisions of loan_check"), ("c.html", "<!doctype html>")):
+        done = replayed.run("--set", "risk_deny=0.7", "--output", str(tmp_path / name))
+        assert (done.exit_code, done.stdout) == (0, f"written: {tmp_path / name}\n")
+        assert (tmp_path / name).read_text("utf-8").startswith(start)
+    assert "| ask → deny | 1 | 20.0% |" in (tmp_path / "b.md").read_text("utf-8")
+    text = replayed.run("--set", "risk_deny=0.7").stdout
+    assert "Parameters: risk_deny 0.8 → 0.7." in text
+    assert "History is held fixed" in text
+
+
+def test_windows_that_hold_nothing(replayed: Replayed) -> None:  # noqa: F811
+    replayed.service.store().ping()
+    assert "is --database (ARTEMIS_DATABASE_URL) the one that the service uses?" in replayed.refused()
+    replayed.decide(*INCOMES)
+    said = replayed.refused("--since", "2020-01-01", "--until", "2020-02-01")
+    assert "and before 2020-02-01 00:00 UTC; the last decision is of" in said and said.endswith("give a later --until")
+    assert "there are decisions of local: name it with --stage" in replayed.refused("--stage", "moon")
+    assert "is not before --until" in replayed.refused("--since", "1d", "--until", "2d")
+
+
+def test_several_stages(replayed: Replayed) -> None:  # noqa: F811
+    ids = replayed.decide(*INCOMES)
+    with replayed.store.database.begin() as connection:
+        connection.execute(update(decisions).where(decisions.c.id.in_(ids[:2])).values(stage="beta"))
+    assert replayed.refused().endswith("name one with --stage: beta, local")
+    assert "there is no stage 'beta': usecases/stages/ has local" in replayed.refused("--stage", "beta")
+    replayed.project.stage("beta", f"providers: {{}}\nuse_cases:\n  {NAME}:\n    parameters: {{risk_deny: 0.99}}\n")
+    report = replayed.report("--stage", "beta")
+    assert (report["decisions"]["replayed"], report["candidate"]["parameters"]) == (
+        2,
+        {"risk_deny": {"before": 0.8, "after": 0.99}},
+    )
+
+
+def test_mistakes(replayed: Replayed, tmp_path: Path) -> None:  # noqa: F811
+    replayed.decide(*INCOMES)
+    assert "'risk_dny' is no parameter of this use case (did you mean 'risk_deny'?)" in replayed.refused(
+        "--set", "risk_dny=0.7"
+    )
+    assert "Input should be less than or equal to 1" in replayed.refused("--set", "risk_deny=7")
+    assert "--set risk_deny: write name=value" in replayed.refused("--set", "risk_deny")
+    assert "name two candidates: give one" in replayed.refused("--rev", "HEAD", "--version", "a")
+    assert "cannot be read: No such file" in replayed.refused("--notebook", str(tmp_path / "no.ipynb"))
+    replayed.write(logic=LOGIC.replace("def decide(", "def decided("))
+    said = replayed.refused()
+    assert said.startswith(f"usecases/{NAME}.ipynb does not build:\n  cell ")
+    assert "run `artemis check` for more" in said
+
+
+def test_another_use_case_and_another_database(replayed: Replayed, tmp_path: Path) -> None:  # noqa: F811
+    from click.testing import CliRunner
+
+    from workbench.commands.replay import replay
+
+    replayed.decide(*INCOMES)
+    done = CliRunner().invoke(replay, ["nothing", "--database", replayed.url])
+    assert done.exit_code == 2 and f"this database has decisions of {NAME}" in done.stderr
+    done = CliRunner().invoke(replay, [NAME, "--database", f"sqlite:///{tmp_path}/no.db"])
+    assert done.exit_code == 2 and f"there is no database {tmp_path}/no.db" in done.stderr
+
+
+def test_a_store_of_another_schema(replayed: Replayed) -> None:  # noqa: F811
+    from sqlalchemy import text
+
+    replayed.decide(*INCOMES)
+    with replayed.store.database.begin() as connection:
+        connection.execute(text("UPDATE schema_version SET version = 3"))
+    said = replayed.refused()
+    assert "the database has schema 3, and this version needs 4: run `artemis db upgrade` with the same" in said
