@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -36,10 +35,7 @@ class Compared:
     def rows(self) -> Iterator[tuple[date, int, float, Estimate | None, Estimate | None]]:
         """(Monday, decisions, share of flips, champion's agreement with labels, challenger's)."""
         for monday, tally in sorted(self.weeks.items()):
-            before = Counter[str]()
-            for (_, old, _), count in tally.changes.items():
-                before[old] += count
-            agreed = None if tally.ranked else agreement(tally.cells, before)
+            agreed = None if tally.ranked else agreement(tally.cells, tally.groups)
             both = agreed.metrics["agreement"] if agreed else (None, None)
             yield monday, tally.replayed, tally.flips / (tally.replayed or 1), *both
 

@@ -41,7 +41,7 @@ class Report:
 
     @property
     def agreement(self) -> Agreement | None:
-        return None if self.tally.ranked else agreement(self.tally.cells, self.before)
+        return None if self.tally.ranked else agreement(self.tally.cells, self.tally.groups)
 
     @property
     def before(self) -> Counter[str]:

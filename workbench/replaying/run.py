@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -191,12 +192,11 @@ def _changes(version: Version, usecase: UseCase) -> dict[str, tuple[Any, Any]]:
 
 
 def _point(value: float, tally: Tally) -> Point:
-    after, before, total = dict[str, float](), dict[str, int](), tally.replayed or 1
-    for (_, old, new), count in tally.changes.items():
-        after[new] = after.get(new, 0.0) + count / total
-        before[old] = before.get(old, 0) + count
-    agreed = None if tally.ranked else agreement(tally.cells, before)
-    return Point(value, tally.flips / total, dict(sorted(after.items())), agreed)
+    after, total = Counter[str](), tally.replayed or 1
+    for (_, new), count in tally.groups.items():
+        after[new] += count
+    agreed = None if tally.ranked else agreement(tally.cells, tally.groups)
+    return Point(value, tally.flips / total, {name: n / total for name, n in sorted(after.items())}, agreed)
 
 
 def _nothing(report: Report, vanished: list[str]) -> str:

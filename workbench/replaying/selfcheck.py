@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -123,7 +124,8 @@ def _run(job: Job, check: Check) -> dict[str, list[Past]]:
     suspects: dict[str, list[Past]] = {}
     with spared_collector():
         for page in pages(reader(job.url), job.window):
-            Random(len(page)).shuffle(page)  # a step that counts its calls must not find them in the same order again
+            # in another order: a step that counts its calls would find them as they came
+            Random(len(page)).shuffle(page)  # noqa: S311
             for past in page:
                 redo = redos.get(past.version) or redos.setdefault(past.version, _redo(job, past.version))
                 if redo is _NONE or (why := _not_comparable(past)):
@@ -180,7 +182,7 @@ def _explain(check: Check, version: Version, job: Job, pasts: list[Past]) -> Non
     """Which steps of a version do not always give the same."""
     redo = _redo(job, version.name)
     cases = [_case(redo, past) for past in pasts]
-    here = [run_steps(redo.usecase, cases) for _ in range(2)]
+    here = [run_steps(redo.usecase, cases, seed) for seed in ("", "0")]
     elsewhere = [_in_process(version.candidate, cases, seed) for seed in SEEDS]
     found = Counter[str]()
     for runs in zip(*here, *elsewhere, strict=True):
@@ -211,15 +213,19 @@ def _case(redo: Redo, past: Past) -> dict[str, Any]:
     return {"record": redo.text(past.request), "outputs": outputs, "now": past.now.isoformat()}
 
 
-def run_steps(usecase: UseCase, cases: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Of each case: step -> its result, or what it raised, as text."""
-    from datetime import datetime
-
-    found = []
-    for case in cases:
+def run_steps(usecase: UseCase, cases: list[dict[str, Any]], seed: str) -> list[dict[str, str]]:
+    """Of each case: step -> its result, or what it raised, as text. ``seed``: of the order they are run in; empty: as
+    they come. The first of another order is run once more, so that what is counted gets out of step, too."""
+    order = list(range(len(cases)))
+    if seed:
+        Random(seed).shuffle(order)  # noqa: S311
+        order.insert(0, order[-1])
+    found: dict[int, dict[str, str]] = {}
+    for at in order:
+        case = cases[at]
         made = recompute(usecase, case["record"], dict(case["outputs"]), datetime.fromisoformat(case["now"]))
-        found.append({name: canonical(one) for name, one in made.items()})
-    return found
+        found[at] = {name: canonical(one) for name, one in made.items()}
+    return [found[at] for at in range(len(cases))]
 
 
 def _in_process(candidate: Candidate, cases: list[dict[str, Any]], seed: str) -> list[dict[str, str]]:
@@ -229,7 +235,7 @@ def _in_process(candidate: Candidate, cases: list[dict[str, Any]], seed: str) ->
 
     done = subprocess.run(
         [sys.executable, "-m", "workbench.replaying.selfcheck"],
-        input=pickle.dumps((candidate, cases)),
+        input=pickle.dumps((candidate, cases, seed)),
         capture_output=True,
         check=True,
         env={**os.environ, "PYTHONHASHSEED": seed},
@@ -241,8 +247,8 @@ def _in_process(candidate: Candidate, cases: list[dict[str, Any]], seed: str) ->
 def _child() -> None:
     import pickle
 
-    candidate, cases = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the process that started this one)
-    print(json.dumps(run_steps(candidate.load(), cases)))
+    candidate, cases, seed = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the process that started this one)
+    print(json.dumps(run_steps(candidate.load(), cases, seed)))
 
 
 if __name__ == "__main__":

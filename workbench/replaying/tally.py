@@ -66,6 +66,14 @@ class Tally:
         return self.changes.total()
 
     @property
+    def groups(self) -> Counter[tuple[str, str]]:
+        """(outcome before, after) -> decisions."""
+        found = Counter[tuple[str, str]]()
+        for (_, before, after), count in self.changes.items():
+            found[before, after] += count
+        return found
+
+    @property
     def flips(self) -> int:
         """Decisions that changed: their outcome, or of rankings anything."""
         if self.ranked:
