@@ -79,6 +79,9 @@ def shared_postgres(postgres_template: str) -> str:
     return at(postgres_template, "shared")
 
 
+EMPTIED = "decisions", "idempotency", "use_case_versions", "model_versions", "challenger_decisions", "challenger_runs"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def emptied_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database of each kind. PostgreSQL's is emptied, not made, which is faster."""
@@ -86,7 +89,7 @@ def emptied_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/decisions.db"
     url: str = request.getfixturevalue("shared_postgres")
     with psycopg.connect(url, autocommit=True) as connection:
-        for table in ("decisions", "idempotency", "use_case_versions", "model_versions"):  # others hang by these
+        for table in EMPTIED:  # others hang by these
             connection.execute(f"DELETE FROM {table}")
     return url
 

@@ -11,11 +11,13 @@ from uuid6 import uuid7
 
 from chalicelib.rows import Record
 from chalicelib.store import Store
+from chalicelib.store.challenger_tables import challenger_decisions
 from chalicelib.store.ids import first_id
 from chalicelib.store.tables import claimed_facts, idempotency, label_samples, labels, metadata
 
 NOW = datetime.now(UTC)
 TABLES = ("decisions", "task_results", "paid_answers", "labels", "label_samples", "idempotency", "claimed_facts")
+TABLES += ("challenger_decisions",)
 
 
 def id_at(at: datetime) -> str:
@@ -40,6 +42,14 @@ def label(store: Store, decision_id: str, reason: str | None = "본인이 아님
     with store.database.begin() as connection:
         connection.execute(insert(labels).values(**of, **said, created_at=NOW))
         connection.execute(insert(label_samples).values(**of, **drawn))
+
+
+def challenge(store: Store, decision_id: str, text: str = '{"이름":"김"}') -> None:
+    """What a challenger would have decided."""
+    made = {"challenger": "strict", "definition": "d", "use_case": "refund_check", "stage": "local", "version": "v"}
+    with store.database.begin() as connection:
+        row = {**made, "decision_id": decision_id, "status": "other", "decision": text, "replayed_at": NOW}
+        connection.execute(insert(challenger_decisions).values(**row))
 
 
 def claim(store: Store, decision_id: str, expires_at: datetime, state: str = "done", **changes: Any) -> str:

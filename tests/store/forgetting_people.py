@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from erasing_rows import NOW, claim, label, save
+from erasing_rows import NOW, challenge, claim, label, save
 from sqlalchemy import text
 
 from chalicelib.objects import ObjectError, S3Object
@@ -52,6 +52,7 @@ def whole(store: Store, subject: str, at: datetime = NOW, **more: Any) -> str:
     """A decision about the subject with something in each table."""
     decision_id = save(store, at, **{**about(subject), **more})
     label(store, decision_id, f"{subject}가 아님")
+    challenge(store, decision_id, f'{{"첫째":"{subject}"}}')
     claim(store, decision_id, NOW + timedelta(days=1))
     return decision_id
 

@@ -19,6 +19,8 @@ from chalicelib.store.tables import labels
 from workbench.retention import files, forgetting
 from workbench.retention.forgetting import erase, forget, planned
 
+ROWS = {"task_results": 6, "paid_answers": 3, "challenger_decisions": 3, "labels": 3, "idempotency": 3}
+
 
 def test_nothing_of_a_person_is_left_and_everything_of_others(store: Store, database: Database) -> None:
     mine = [whole(store, WHO, NOW - timedelta(days=days)) for days in (0, 40, 400)]
@@ -27,9 +29,9 @@ def test_nothing_of_a_person_is_left_and_everything_of_others(store: Store, data
     done = forget(database, WHO, photos(), NOW)
     assert done.is_known and done.is_complete
     assert done.decisions == 3
-    assert dict(done.rows) == {"task_results": 6, "paid_answers": 3, "labels": 3, "idempotency": 3, "claimed_facts": 3}
+    assert dict(done.rows) == {**ROWS, "claimed_facts": 3}
     assert (store.get(other), store.results(other)) == kept
-    left = {"labels": 4, "label_samples": 4, "idempotency": 1, "claimed_facts": 1}
+    left = {"labels": 4, "label_samples": 4, "idempotency": 1, "claimed_facts": 1, "challenger_decisions": 1}
     assert counts(store) == {"decisions": 4, "task_results": 2, "paid_answers": 1, **left}
     assert stored(database).replace(OTHER, "").count(WHO) == 0
     for decision_id in mine:
@@ -65,7 +67,8 @@ def test_a_dry_run_says_what_would_be_erased_and_changes_nothing(store: Store, d
     plan = planned(database, WHO, photos(objects, is_rehearsal=True), look_around=True)
     assert (stored(database), objects.deleted) == (before, [])
     assert plan.decisions == 1
-    assert dict(plan.rows) == {"task_results": 2, "paid_answers": 1, "labels": 1, "idempotency": 1}
+    expected = {"task_results": 2, "paid_answers": 1, "challenger_decisions": 1, "labels": 1, "idempotency": 1}
+    assert dict(plan.rows) == expected
     assert plan.photos.as_dict() == {"deleted": 1, "gone": 0, "kept": [], "failed": []}
 
 

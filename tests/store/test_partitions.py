@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from erasing_rows import NOW, claim, counts, ids, label, save
+from erasing_rows import NOW, challenge, claim, counts, ids, label, save
 from sqlalchemy import event, text
 
 from chalicelib.store import Store
@@ -139,11 +139,13 @@ def test_a_month_that_is_over_is_dropped(store: Store, database: Database) -> No
     for _ in range(3):
         decision_id = save(store, LAST_YEAR)
         label(store, decision_id)
+        challenge(store, decision_id)
         claim(store, decision_id, LAST_YEAR + timedelta(days=1))
     kept = save(store, NOW)
     done = purge(database, BEFORE, NOW)
     assert (done.dropped, done.problems) == ([str(OLD)], [])
     expected = {"decisions": 3, "task_results": 6, "paid_answers": 3, "labels": 3, "label_samples": 3}
+    expected["challenger_decisions"] = 3
     assert dict(done.rows) == {**expected, "idempotency": 3, "claimed_facts": 3}
     assert ids(store) == {kept}
     assert str(OLD) not in months(database)

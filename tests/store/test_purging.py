@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 
 import pytest
-from erasing_rows import NOW, claim, counts, id_at, ids, label, save
+from erasing_rows import NOW, challenge, claim, counts, id_at, ids, label, save
 
 from chalicelib.store import Store
 from chalicelib.store.database import Database
@@ -22,6 +22,7 @@ def everything(store: Store, at: datetime) -> str:
     """A decision with something in each table."""
     decision_id = save(store, at)
     label(store, decision_id)
+    challenge(store, decision_id)
     claim(store, decision_id, at + DAY)
     return decision_id
 
@@ -33,8 +34,10 @@ def test_old_decisions_go_with_all_that_belongs_to_them(store: Store, database: 
     done = purge(database, BEFORE, NOW)
     assert ids(store) == set(kept)
     left = {"decisions": 2, "task_results": 4, "paid_answers": 2, "labels": 2, "label_samples": 2}
+    left["challenger_decisions"] = 2
     assert counts(store) == {**left, "idempotency": 1, "claimed_facts": 1}  # one is expired
     expected = {"decisions": 4, "task_results": 8, "paid_answers": 4, "labels": 4, "label_samples": 4}
+    expected["challenger_decisions"] = 4
     assert dict(done.rows) == {**expected, "idempotency": 5, "claimed_facts": 5}
     assert done.problems == []
     assert not any(purge(database, BEFORE, NOW).rows.values())
@@ -110,6 +113,7 @@ ONE = {
     "label_samples": 1,
     "idempotency": 1,
     "claimed_facts": 1,
+    "challenger_decisions": 1,
 }
 
 

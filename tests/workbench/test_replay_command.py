@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from replayed import LOGIC, MODELS, NAME, PARAMETERS, TASKS, Replayed, replayed, replayed_on_each  # noqa: F401
+from replayed import LOGIC, MODELS, NAME, PARAMETERS, TASKS, Replayed
 from sqlalchemy import update
 
 from chalicelib.store.tables import decisions, use_case_versions
@@ -15,7 +15,7 @@ from chalicelib.store.tables import decisions, use_case_versions
 INCOMES = 1, 30, 100, 400, 1000
 
 
-def test_other_parameters_flip_what_they_should(replayed_on_each: Replayed) -> None:  # noqa: F811
+def test_other_parameters_flip_what_they_should(replayed_on_each: Replayed) -> None:
     ids = replayed_on_each.decide(*INCOMES)
     report = replayed_on_each.report("--set", "risk_deny=0.7")
     assert report["decisions"] == {"read": 5, "replayed": 5, "apart": {}}
@@ -28,7 +28,7 @@ def test_other_parameters_flip_what_they_should(replayed_on_each: Replayed) -> N
     assert (day["decisions"], day["flips"]) == (5, 1)
 
 
-def test_nothing_is_written(replayed: Replayed, project: object) -> None:  # noqa: F811
+def test_nothing_is_written(replayed: Replayed, project: object) -> None:
     replayed.decide(*INCOMES)
     path = Path(replayed.url.removeprefix("sqlite:///"))
     before, files = path.read_bytes(), replayed.project.files()
@@ -37,7 +37,7 @@ def test_nothing_is_written(replayed: Replayed, project: object) -> None:  # noq
     assert replayed.project.files() == files
 
 
-def test_the_working_notebook_is_what_is_replayed_built_or_not(replayed: Replayed) -> None:  # noqa: F811
+def test_the_working_notebook_is_what_is_replayed_built_or_not(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     replayed.write(logic=LOGIC.replace('"deny" if', '"ask" if'))
     report = replayed.report()
@@ -45,7 +45,7 @@ def test_the_working_notebook_is_what_is_replayed_built_or_not(replayed: Replaye
     assert report["candidate"]["same_code"] is False
 
 
-def test_another_notebook_and_an_old_revision(replayed: Replayed, tmp_path: Path) -> None:  # noqa: F811
+def test_another_notebook_and_an_old_revision(replayed: Replayed, tmp_path: Path) -> None:
     replayed.decide(*INCOMES)
     other = tmp_path / "other.ipynb"
     replayed.write(logic=LOGIC.replace('"deny" if', '"ask" if'))
@@ -63,7 +63,7 @@ def test_another_notebook_and_an_old_revision(replayed: Replayed, tmp_path: Path
     assert "there is no revision 'nowhere'" in replayed.refused("--rev", "nowhere")
 
 
-def test_an_old_version_is_run_from_the_store(replayed: Replayed) -> None:  # noqa: F811
+def test_an_old_version_is_run_from_the_store(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     old = replayed.report()["candidate"]["version"]
     replayed.write(parameters=PARAMETERS.replace("0.8", "0.7"))
@@ -75,7 +75,7 @@ def test_an_old_version_is_run_from_the_store(replayed: Replayed) -> None:  # no
     assert f"known: {', '.join(sorted(report['versions']))}" in replayed.refused("--version", "nope")
 
 
-def test_another_runtime_is_said(replayed: Replayed) -> None:  # noqa: F811
+def test_another_runtime_is_said(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     packages = json.dumps({"pydantic": "1.0", "nowhere": "3"})
     with replayed.store.database.begin() as connection:
@@ -87,7 +87,7 @@ def test_another_runtime_is_said(replayed: Replayed) -> None:  # noqa: F811
     assert "pydantic 1.0, here 2." in said
 
 
-def test_agreement_with_labels_before_and_after(replayed: Replayed) -> None:  # noqa: F811
+def test_agreement_with_labels_before_and_after(replayed: Replayed) -> None:
     ids = replayed.decide(*INCOMES)
     for decision_id, outcome in zip(ids, ("deny", "deny", "ask", "pay", "pay"), strict=True):
         replayed.label(decision_id, outcome, weight=1.0)
@@ -112,7 +112,7 @@ def test_agreement_with_labels_before_and_after(replayed: Replayed) -> None:  # 
         ("agreement < 1", 0),
     ],
 )
-def test_gates(replayed: Replayed, gate: str, code: int) -> None:  # noqa: F811
+def test_gates(replayed: Replayed, gate: str, code: int) -> None:
     ids = replayed.decide(*INCOMES)
     for decision_id, outcome in zip(ids, ("deny", "deny", "ask", "pay", "pay"), strict=True):
         replayed.label(decision_id, outcome)
@@ -132,12 +132,12 @@ def test_gates(replayed: Replayed, gate: str, code: int) -> None:  # noqa: F811
         ("flips[ask->nay] > 1%", "outcomes are ask, deny, pay"),
     ],
 )
-def test_gates_that_cannot_be_judged(replayed: Replayed, gate: str, said: str) -> None:  # noqa: F811
+def test_gates_that_cannot_be_judged(replayed: Replayed, gate: str, said: str) -> None:
     replayed.decide(*INCOMES)
     assert said in replayed.refused("--fail-if", gate)
 
 
-def test_a_gate_about_an_outcome_that_nobody_labelled(replayed: Replayed) -> None:  # noqa: F811
+def test_a_gate_about_an_outcome_that_nobody_labelled(replayed: Replayed) -> None:
     ids = replayed.decide(*INCOMES)
     replayed.label(ids[4], "pay")
     said = replayed.refused("--fail-if", "recall[deny] < 0.95")
@@ -147,7 +147,7 @@ def test_a_gate_about_an_outcome_that_nobody_labelled(replayed: Replayed) -> Non
     )
 
 
-def test_a_changed_task_needs_calls(replayed: Replayed) -> None:  # noqa: F811
+def test_a_changed_task_needs_calls(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     replayed.write(tasks=TASKS.replace("income / 100", "income / 200"))
     said = replayed.refused()
@@ -155,7 +155,7 @@ def test_a_changed_task_needs_calls(replayed: Replayed) -> None:  # noqa: F811
     assert said.endswith("$0.00")
 
 
-def test_a_task_whose_parameter_changed_needs_calls(replayed: Replayed) -> None:  # noqa: F811
+def test_a_task_whose_parameter_changed_needs_calls(replayed: Replayed) -> None:
     replayed.write(parameters=PARAMETERS + "per: int = 100\n", tasks=TASKS.replace("income / 100", "income / per"))
     replayed.build()
     replayed.decide(*INCOMES)
@@ -164,7 +164,7 @@ def test_a_task_whose_parameter_changed_needs_calls(replayed: Replayed) -> None:
     assert "task 'rated' is asked about something else" in said
 
 
-def test_facts_of_a_vanished_task(replayed: Replayed) -> None:  # noqa: F811
+def test_facts_of_a_vanished_task(replayed: Replayed) -> None:
     """A task that was renamed: nobody asked it, and who was asked is gone."""
     replayed.decide(*INCOMES)
     replayed.write(
@@ -178,7 +178,7 @@ def test_facts_of_a_vanished_task(replayed: Replayed) -> None:  # noqa: F811
     assert "the facts of 'rated' are of tasks that are gone: was one renamed?" in said
 
 
-def test_a_task_that_is_dropped_is_no_obstacle(replayed: Replayed) -> None:  # noqa: F811
+def test_a_task_that_is_dropped_is_no_obstacle(replayed: Replayed) -> None:
     replayed.decide(*INCOMES, words="a b c d e f")
     replayed.write(
         tasks=TASKS.partition("\n\n\n@task(timeout=5, fallback=None)")[0] + "\n",
@@ -190,7 +190,7 @@ def test_a_task_that_is_dropped_is_no_obstacle(replayed: Replayed) -> None:  # n
     assert "Facts of tasks that the candidate does not have are not used: read." in report["notes"]
 
 
-def test_some_facts_suffice_and_others_do_not(replayed: Replayed) -> None:  # noqa: F811
+def test_some_facts_suffice_and_others_do_not(replayed: Replayed) -> None:
     """Two versions decided: of one the task asks what the candidate asks."""
     replayed.decide(1, 30)
     replayed.write(tasks=TASKS.replace("income / 100", "income / 200"))
@@ -203,7 +203,7 @@ def test_some_facts_suffice_and_others_do_not(replayed: Replayed) -> None:  # no
     assert report["flips"]["by_outcome"] == [{"from": "ask", "to": "deny", "count": 1}]
 
 
-def test_failures_take_the_fallback_that_the_task_has_now(replayed: Replayed) -> None:  # noqa: F811
+def test_failures_take_the_fallback_that_the_task_has_now(replayed: Replayed) -> None:
     replayed.decide(1000, words="what!")  # read as None: ask
     (failed,) = replayed.decide(-1)
     report = replayed.report()
@@ -222,7 +222,7 @@ def test_failures_take_the_fallback_that_the_task_has_now(replayed: Replayed) ->
     assert failed not in {one["id"] for one in report["examples"]}
 
 
-def test_a_step_that_raises_is_a_failure_that_is_named(replayed: Replayed) -> None:  # noqa: F811
+def test_a_step_that_raises_is_a_failure_that_is_named(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     replayed.write(logic=LOGIC.replace("return read is None", "assert read, words_max\n    return read is None"))
     report = replayed.report()
@@ -230,14 +230,14 @@ def test_a_step_that_raises_is_a_failure_that_is_named(replayed: Replayed) -> No
     assert report["examples"][0]["after"]["failed"] == "wordy"
 
 
-def test_fields_that_change_while_the_outcome_stays(replayed: Replayed) -> None:  # noqa: F811
+def test_fields_that_change_while_the_outcome_stays(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     replayed.write(logic=LOGIC.replace("risk=rated", "risk=rated + 1"))
     report = replayed.report()
     assert (report["flips"]["count"], report["same_outcome_but"]) == (0, {"risk": 5})
 
 
-def test_a_task_that_is_given_what_steps_gave(replayed: Replayed) -> None:  # noqa: F811
+def test_a_task_that_is_given_what_steps_gave(replayed: Replayed) -> None:
     """Its fact is used only where the candidate's steps give the same."""
     tasks = TASKS + '\n\n@task\ndef weighed(level: int) -> int:\n    """Twice."""\n    return level * 2\n'
     logic = "def level(rated: float) -> int:\n    return int(rated * 10 * factor)\n\n\n" + LOGIC.replace(
@@ -253,20 +253,20 @@ def test_a_task_that_is_given_what_steps_gave(replayed: Replayed) -> None:  # no
     assert (need["task"], need["why"]) == ("weighed", "asked about something else")
 
 
-def test_a_request_that_is_read_otherwise_asks_otherwise(replayed: Replayed) -> None:  # noqa: F811
+def test_a_request_that_is_read_otherwise_asks_otherwise(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     replayed.write(models=MODELS.replace("income: int", "income: float"))
     assert "task 'rated' is asked about something else" in replayed.refused()  # {"income":1.0}
 
 
-def test_a_request_that_no_longer_fits(replayed: Replayed) -> None:  # noqa: F811
+def test_a_request_that_no_longer_fits(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     replayed.write(models=MODELS.replace("income: int\n", "income: Annotated[int, Field(le=100)]\n"))
     report = replayed.report()
     assert report["decisions"]["apart"] == {"the recorded request no longer fits Request, at income": 2}
 
 
-def test_versions_that_the_store_does_not_have(replayed: Replayed) -> None:  # noqa: F811
+def test_versions_that_the_store_does_not_have(replayed: Replayed) -> None:
     """Then every fact's key is made, and the facts suffice all the same."""
     replayed.decide(*INCOMES)
     with replayed.store.database.begin() as connection:
@@ -278,7 +278,7 @@ def test_versions_that_the_store_does_not_have(replayed: Replayed) -> None:  # n
     assert "task 'rated' is asked about something else" in replayed.refused()
 
 
-def test_code_that_is_not_what_decided_is_not_run(replayed: Replayed) -> None:  # noqa: F811
+def test_code_that_is_not_what_decided_is_not_run(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     with replayed.store.database.begin() as connection:
         connection.execute(update(use_case_versions).values(module="raise SystemExit('run')"))
@@ -286,7 +286,7 @@ def test_code_that_is_not_what_decided_is_not_run(replayed: Replayed) -> None:  
     assert "not run again: the store does not have their version (5)" in done.stdout
 
 
-def test_forgotten_decisions_are_counted_and_left_out(replayed: Replayed) -> None:  # noqa: F811
+def test_forgotten_decisions_are_counted_and_left_out(replayed: Replayed) -> None:
     ids = replayed.decide(*INCOMES)
     blank = {"status": "forgotten", "request": "{}", "decision": None, "subject": None}
     with replayed.store.database.begin() as connection:
@@ -294,14 +294,14 @@ def test_forgotten_decisions_are_counted_and_left_out(replayed: Replayed) -> Non
     assert replayed.report()["decisions"] == {"read": 5, "replayed": 4, "apart": {"forgotten": 1}}
 
 
-def test_the_newest(replayed: Replayed) -> None:  # noqa: F811
+def test_the_newest(replayed: Replayed) -> None:
     ids = replayed.decide(*INCOMES)
     report = replayed.report("--limit", "2", "--set", "risk_ask=0.01")
     assert report["decisions"]["replayed"] == 2
     assert {one["id"] for one in report["examples"]} == set(ids[3:])
 
 
-def test_every_format_and_file(replayed: Replayed, tmp_path: Path) -> None:  # noqa: F811
+def test_every_format_and_file(replayed: Replayed, tmp_path: Path) -> None:
     replayed.decide(*INCOMES)
     for name, start in (("a.json", "{"), ("b.md", "### 5 decisions of loan_check"), ("c.html", "<!doctype html>")):
         done = replayed.run("--set", "risk_deny=0.7", "--output", str(tmp_path / name))
@@ -313,7 +313,7 @@ def test_every_format_and_file(replayed: Replayed, tmp_path: Path) -> None:  # n
     assert "History is held fixed" in text
 
 
-def test_windows_that_hold_nothing(replayed: Replayed) -> None:  # noqa: F811
+def test_windows_that_hold_nothing(replayed: Replayed) -> None:
     replayed.service.store().ping()
     assert "is --database (ARTEMIS_DATABASE_URL) the one that the service uses?" in replayed.refused()
     replayed.decide(*INCOMES)
@@ -323,7 +323,7 @@ def test_windows_that_hold_nothing(replayed: Replayed) -> None:  # noqa: F811
     assert "is not before --until" in replayed.refused("--since", "1d", "--until", "2d")
 
 
-def test_several_stages(replayed: Replayed) -> None:  # noqa: F811
+def test_several_stages(replayed: Replayed) -> None:
     ids = replayed.decide(*INCOMES)
     with replayed.store.database.begin() as connection:
         connection.execute(update(decisions).where(decisions.c.id.in_(ids[:2])).values(stage="beta"))
@@ -337,7 +337,7 @@ def test_several_stages(replayed: Replayed) -> None:  # noqa: F811
     )
 
 
-def test_mistakes(replayed: Replayed, tmp_path: Path) -> None:  # noqa: F811
+def test_mistakes(replayed: Replayed, tmp_path: Path) -> None:
     replayed.decide(*INCOMES)
     assert "'risk_dny' is no parameter of this use case (did you mean 'risk_deny'?)" in replayed.refused(
         "--set", "risk_dny=0.7"
@@ -352,7 +352,7 @@ def test_mistakes(replayed: Replayed, tmp_path: Path) -> None:  # noqa: F811
     assert "run `artemis check` for more" in said
 
 
-def test_another_use_case_and_another_database(replayed: Replayed, tmp_path: Path) -> None:  # noqa: F811
+def test_another_use_case_and_another_database(replayed: Replayed, tmp_path: Path) -> None:
     from click.testing import CliRunner
 
     from workbench.commands.replay import replay
@@ -364,7 +364,7 @@ def test_another_use_case_and_another_database(replayed: Replayed, tmp_path: Pat
     assert done.exit_code == 2 and f"there is no database {tmp_path}/no.db" in done.stderr
 
 
-def test_a_store_of_another_schema(replayed: Replayed) -> None:  # noqa: F811
+def test_a_store_of_another_schema(replayed: Replayed) -> None:
     from sqlalchemy import text
 
     replayed.decide(*INCOMES)

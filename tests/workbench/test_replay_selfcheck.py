@@ -13,7 +13,7 @@ from typing import Any
 
 import generated
 import pytest
-from replayed import LOGIC, NAME, Replayed, replayed  # noqa: F401
+from replayed import LOGIC, NAME, Replayed
 from sqlalchemy import update
 
 from chalicelib.store.tables import decisions
@@ -53,7 +53,7 @@ def test_ten_thousand_generated_decisions_are_reproduced_in_a_process_with_anoth
     assert {"low", "high", "odd", "failed"} == set(report["outcomes"]["before"])
 
 
-def test_the_self_check_of_what_is_pure(replayed: Replayed) -> None:  # noqa: F811
+def test_the_self_check_of_what_is_pure(replayed: Replayed) -> None:
     replayed.decide(*INCOMES, words="a b")
     replayed.decide(-1)  # a task fails
     replayed.decide(5, words="!")  # a fallback is used
@@ -63,7 +63,7 @@ def test_the_self_check_of_what_is_pure(replayed: Replayed) -> None:  # noqa: F8
     assert done.stdout == f"7 decisions of {NAME} {verdict}\n"
 
 
-def test_every_version_is_run_under_its_own_parameters(replayed: Replayed) -> None:  # noqa: F811
+def test_every_version_is_run_under_its_own_parameters(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     replayed.project.stage("local", f"providers: {{}}\nuse_cases:\n  {NAME}:\n    parameters: {{risk_deny: 0.55}}\n")
     replayed.build()
@@ -85,7 +85,7 @@ def test_every_version_is_run_under_its_own_parameters(replayed: Replayed) -> No
     ],
     ids=["random", "order of a set", "state", "clock"],
 )
-def test_steps_that_are_not_pure_are_found_and_named(replayed: Replayed, step: str, changed: str) -> None:  # noqa: F811
+def test_steps_that_are_not_pure_are_found_and_named(replayed: Replayed, step: str, changed: str) -> None:
     write_unchecked(replayed, changed)
     replayed.decide(*INCOMES * 6)
     done = run_elsewhere(replayed, "--self-check")
@@ -94,7 +94,7 @@ def test_steps_that_are_not_pure_are_found_and_named(replayed: Replayed, step: s
     assert f"the step {step!r} of version" in done.stdout and "is not pure" in done.stdout
 
 
-def test_what_looked_at_something_that_has_changed_since(replayed: Replayed, monkeypatch: Any) -> None:  # noqa: F811
+def test_what_looked_at_something_that_has_changed_since(replayed: Replayed, monkeypatch: Any) -> None:
     write_unchecked(replayed, LOGIC.replace("risk=rated)", 'risk=float(os.environ.get("LIMIT", "0")))'))
     monkeypatch.setenv("LIMIT", "1")
     replayed.decide(*INCOMES)
@@ -106,7 +106,7 @@ def test_what_looked_at_something_that_has_changed_since(replayed: Replayed, mon
     assert found["examples"][0]["stored"].endswith('"risk":1.0}')
 
 
-def test_a_decision_that_somebody_changed_is_found(replayed: Replayed) -> None:  # noqa: F811
+def test_a_decision_that_somebody_changed_is_found(replayed: Replayed) -> None:
     ids = replayed.decide(*INCOMES)
     with replayed.store.database.begin() as connection:
         changed = '{"outcome":"pay","reasons":[],"risk":0.5}'
@@ -115,7 +115,7 @@ def test_a_decision_that_somebody_changed_is_found(replayed: Replayed) -> None: 
     assert (done.exit_code, ids[0] in done.stdout) == (1, True)
 
 
-def write_unchecked(replayed: Replayed, logic: str) -> None:  # noqa: F811
+def write_unchecked(replayed: Replayed, logic: str) -> None:
     """Build what the rules refuse: as if they had not seen it."""
     from replayed import MODELS
 
@@ -138,7 +138,7 @@ def write_unchecked(replayed: Replayed, logic: str) -> None:  # noqa: F811
     (replayed.project.generated / "manifest.json").write_bytes(render(content))
 
 
-def run_elsewhere(replayed: Replayed, *arguments: str) -> subprocess.CompletedProcess[str]:  # noqa: F811
+def run_elsewhere(replayed: Replayed, *arguments: str) -> subprocess.CompletedProcess[str]:
     found: subprocess.CompletedProcess[str] = replayed.project.artemis(
         "replay", NAME, "--database", replayed.url, *arguments, PYTHONHASHSEED="7"
     )

@@ -6,25 +6,18 @@ the kernel is another than the saved one, that is said.
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
-from pathlib import Path
-from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from workbench.databases import name_database, telling
 from workbench.project import Project
-from workbench.replaying import plots, tell
-from workbench.replaying.curves import POINTS, Curve, range_of, values_between
+from workbench.replaying.curves import POINTS, range_of, values_between
 from workbench.replaying.errors import CannotReplay
-from workbench.replaying.report import Report
+from workbench.replaying.kernel import drift, this_use_case
+from workbench.replaying.results import Replayed, Swept
 from workbench.replaying.run import Asked, Replay
 
 if TYPE_CHECKING:
@@ -99,7 +92,7 @@ def replay(
         asked = Asked(**{**vars(asked), "revision": revision, "version": version, "workers": workers})
         made = Replay(Project.find(), url, asked)
         report = made.report()
-        report.notes += [] if revision or version else _drift(made)
+        report.notes += [] if revision or version else drift(made.usecase)
     return Replayed(report)
 
 
@@ -133,7 +126,7 @@ def sweep(
             raise CannotReplay(f"{parameter} is no number: there is nothing between two of its values")
         present = made.usecase.parameters[parameter]
         curve = made.curve(parameter, values_between(low, high, points, allowed.whole, (present,)), present)
-        return Swept(curve, _drift(made))
+        return Swept(curve, drift(made.usecase))
 
 
 def explain(decision_id: str, stage: str | None = None, database: str | None = None) -> Explained:
@@ -152,94 +145,6 @@ def explain(decision_id: str, stage: str | None = None, database: str | None = N
         check_schema(engine)
         job = Job(url, Window("", _now(), _now()), (), {}, key_file=str(Project.find().root / LOCAL_KEY))
         return explained(engine, job, decision_id)
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """A report with its tables as DataFrames: ``flips``, ``days``, ``reasons``, ``agreement``, ``examples``."""
-
-    report: Report
-
-    @property
-    def flips(self) -> pd.DataFrame:
-        return _frame(self.report.as_dict()["flips"]["by_outcome"], ["from", "to", "count"])
-
-    @property
-    def days(self) -> pd.DataFrame:
-        return _frame(self.report.as_dict()["flips"]["by_day"], ["day", "decisions", "flips"])
-
-    @property
-    def reasons(self) -> pd.DataFrame:
-        return _frame(self.report.as_dict()["flips"]["by_reason"], ["reason", "gained", "lost"])
-
-    @property
-    def agreement(self) -> pd.DataFrame:
-        metrics = self.report.agreement.metrics if self.report.agreement else {}
-        rows = [
-            {"metric": name, "before": before and before.value, "after": after and after.value}
-            for name, (before, after) in metrics.items()
-        ]
-        return _frame(rows, ["metric", "before", "after"])
-
-    @property
-    def examples(self) -> pd.DataFrame:
-        return _frame(self.report.as_dict()["examples"], ["from", "to", "id", "at", "before", "after"])
-
-    def __repr__(self) -> str:
-        return tell.markdown(self.report)
-
-    def _repr_html_(self) -> str:
-        from workbench.replaying.page import figures
-
-        report = self.report
-        parts = [f"<p><b>{escape(tell.headline(report))}</b></p>"]
-        parts += [f"<p>{escape(line)}</p>" for line in tell.intro(report)]
-        parts += [f"<p>{escape(caption)}</p>{picture}" for caption, picture in figures(report)]
-        parts += [_table(*section) for section in tell.sections(report) if section[0] != "By day"]
-        return f"<div>{''.join(parts)}{''.join(f'<p>{escape(line)}</p>' for line in tell.notes(report))}</div>"
-
-
-@dataclass(frozen=True)
-class Swept:
-    """A curve. ``table``: a row for each value, with the share of flips, of each outcome, and agreement with labels."""
-
-    curve: Curve
-    notes: list[str]
-
-    @property
-    def table(self) -> pd.DataFrame:
-        rows = []
-        for point in self.curve.points:
-            row: dict[str, Any] = {self.curve.parameter: point.value, "flips": point.flips, **point.outcomes}
-            if point.agreement:
-                row |= {name: after and after.value for name, (_, after) in point.agreement.metrics.items()}
-            rows.append(row)
-        return _frame(rows, []).set_index(self.curve.parameter)
-
-    def __repr__(self) -> str:
-        return "\n".join([self.table.to_string(float_format="{:.3f}".format), *self._lines()])
-
-    def _repr_html_(self) -> str:
-        said = "".join(f"<p>{escape(line)}</p>" for line in self._lines())
-        table = self.table.to_html(float_format="{:.3f}".format)
-        return f"<div>{plots.curve(self.curve)}{said}{table}</div>"
-
-    def _lines(self) -> list[str]:
-        return [f"{self.curve.decisions:,} decisions; {self.curve.parameter} is {self.curve.present:g}", *self.notes]
-
-
-def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(rows, columns=None if rows else columns)
-
-
-def _table(title: str, heads: list[str], rows: Any) -> str:
-    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
-    body = "".join(
-        "<tr>" + "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows
-    )
-    return f"<p>{escape(title)}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 @contextmanager
@@ -282,51 +187,3 @@ def _moment(text: str) -> datetime:
         return since_of(text, _now())
     except ValueError as error:
         raise CannotReplay(str(error)) from None
-
-
-def this_use_case() -> str:
-    """The use case of the notebook that runs. Raises CannotReplay where nobody says which one that is."""
-    path = os.environ.get("JPY_SESSION_NAME") or _namespace().get("__vsc_ipynb_file__") or ""
-    name = Path(path).stem
-    if path.endswith(".ipynb") and (Project.find().notebooks / f"{name}.ipynb").is_file():
-        return name
-    raise CannotReplay('which use case? This kernel does not know its notebook: say use_case="…"')
-
-
-def _namespace() -> dict[str, Any]:
-    ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    found: dict[str, Any] = ipython.user_ns if ipython else {}
-    return found
-
-
-def _drift(made: Replay) -> list[str]:
-    """In what the kernel is not the notebook as it was saved: in functions, and in parameters."""
-    live, saved = _namespace(), made.usecase.graph.by_name["decide"].function.__globals__
-    if not isinstance(live.get("decide"), FunctionType):
-        return []
-    functions = [
-        name
-        for name, function in saved.items()
-        if isinstance(function, FunctionType)
-        and function.__module__ == saved["__name__"]
-        and isinstance(live.get(name), FunctionType)
-        and not _is_same(live[name].__code__, function.__code__)
-    ]
-    values = [name for name, value in made.usecase.parameters.items() if name in live and live[name] != value]
-    found = [
-        f"Functions of this kernel that are not as in the saved notebook, which is replayed: {', '.join(functions)}."
-    ]
-    if values:
-        shown = ", ".join(f"{name} is {json.dumps(live[name], default=repr)} here" for name in values)
-        found.append(f"Parameters of this kernel that are not those of the replay: {shown}.")
-    return found[0 if functions else 1 :]
-
-
-def _is_same(one: CodeType, other: CodeType) -> bool:
-    """Whether two functions do the same, wherever they stand."""
-    if (one.co_code, one.co_names, one.co_varnames) != (other.co_code, other.co_names, other.co_varnames):
-        return False
-    if len(one.co_consts) != len(other.co_consts):
-        return False
-    pairs = zip(one.co_consts, other.co_consts, strict=True)
-    return all(_is_same(a, b) if isinstance(a, CodeType) and isinstance(b, CodeType) else a == b for a, b in pairs)
