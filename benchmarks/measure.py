@@ -10,12 +10,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-SCALES = {"ms": 1e3, "µs": 1e6}
+SCALES = {"ms": 1e3, "µs": 1e6, "MB": 1e-6}
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What was measured of one side, in seconds."""
+    """What was measured of one side, in seconds; of memory in bytes."""
 
     values: tuple[float, ...]
 

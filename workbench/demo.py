@@ -25,6 +25,7 @@ PHOTOS = [
 ]
 COLORS = {"approve": "green", "review": "yellow", "reject": "red"}
 USE_CASE = "profile-photo-review"
+CHANGE = {"side_min": 600}  # pixels of the shorter side
 RANKINGS = ("match_recommendation", "content_recommendation")
 
 
@@ -42,6 +43,7 @@ def demo(project: Project, seconds: int) -> int:
             console.print(f"The service answers at [bold]{url}[/], on SQLite and local models.\n")
             for photo, about in PHOTOS:
                 _decide(console, url, photo, about)
+            _replay(console, project, f"sqlite:///{folder}/demo.db")
             manifest = Manifest.read(project.generated)
             for name in RANKINGS:
                 rank(console, url, manifest, name)
@@ -63,6 +65,23 @@ def _decide(console: Console, url: str, photo: str, about: str) -> None:
     )
     console.print(Panel(head, title=f"{photo}: {about}", title_align="left"))
     console.print(_steps(stored["trace"]["steps"]))
+    console.print()
+
+
+def _replay(console: Console, project: Project, url: str) -> None:
+    """What another threshold would have decided on the same photos: by their facts, no model is asked."""
+    from datetime import UTC, datetime, timedelta
+
+    from workbench.replaying import tell
+    from workbench.replaying.run import Asked, Replay
+
+    now = datetime.now(UTC)
+    asked = Asked(USE_CASE.replace("-", "_"), now - timedelta(days=1), now, settings=CHANGE)
+    report = Replay(project, url, asked).report()
+    said = " ".join(f"--set {name}={value}" for name, value in CHANGE.items())
+    console.print(f"[bold]artemis replay {USE_CASE} {said}[/]: {tell.headline(report)}")
+    for (before, after), count in report.flips.items():
+        console.print(f"  {before} → {after}: {count}")
     console.print()
 
 

@@ -98,7 +98,7 @@ def test_every_command_of_the_guided_hour_does_what_its_reader_expects(tmp_path:
             continue
         done = artemis(folder, verb, *[word.replace("DECISION_ID", decision) for word in rest])
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    assert ran == ["new", "lab", "check", "build", "serve", "validate", "case", "test", "diff", "contract"]
+    assert ran == ["new", "lab", "check", "build", "serve", "validate", "case", "test", "replay", "diff", "contract"]
     assert (folder / "reports" / "local" / f"{NAME}.html").exists()
     assert "rude_reject" in artemis(folder, "diff").stdout
 

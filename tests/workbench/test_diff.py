@@ -327,3 +327,13 @@ def test_ten_changed_notebooks_are_compared_in_well_under_a_second(kept: Any, so
     began = time.process_time()
     assert len(since(kept).use_cases) == 10
     assert time.process_time() - began < 1
+
+
+def test_challengers_of_a_stage(kept: Any) -> None:
+    challenged = PRODUCTION.replace("parameters:", "challengers: {crowds: {faces_max: 5}}\n    parameters:")
+    assert challenged != PRODUCTION
+    kept.stage("production", challenged)
+    found = since(kept)
+    name = "use_cases.photo_review.challengers.crowds"
+    assert found.stages == {"production": [Change("stage", name, "added", None, {"faces_max": 5})]}
+    assert found.use_cases == []

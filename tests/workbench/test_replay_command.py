@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from replayed import LOGIC, MODELS, NAME, PARAMETERS, TASKS, Replayed
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from chalicelib.store.tables import decisions, use_case_versions
 
@@ -292,6 +292,21 @@ def test_forgotten_decisions_are_counted_and_left_out(replayed: Replayed) -> Non
     with replayed.store.database.begin() as connection:
         connection.execute(update(decisions).where(decisions.c.id == ids[0]).values(**blank))
     assert replayed.report()["decisions"] == {"read": 5, "replayed": 4, "apart": {"forgotten": 1}}
+
+
+def test_what_lies_apart_is_fetched_and_what_is_gone_is_counted(replayed: Replayed) -> None:
+    import shutil
+
+    made = replayed.decide(30, words="말 " * 30_000)
+    with replayed.store.database.read() as connection:
+        stored = connection.execute(select(decisions.c.request).where(decisions.c.id == made[0])).scalar_one()
+    assert stored.startswith("@")
+    replayed.decide(*INCOMES)
+    assert replayed.report("--set", "words_max=100000")["flips"]["count"] == 0  # its risk: ask, too
+    assert json.loads(replayed.run("--self-check", "--format", "json").stdout)["same"] == 6
+    shutil.rmtree(f"{replayed.url.removeprefix('sqlite:///')}.objects")
+    (why,) = replayed.report()["decisions"]["apart"]
+    assert why.startswith("a part of the record that lies apart cannot be read")
 
 
 def test_the_newest(replayed: Replayed) -> None:

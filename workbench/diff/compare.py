@@ -226,6 +226,16 @@ def _stage(old: Any, new: Any) -> list[Change]:
             found += _entries(key, was or {}, now or {})
         elif was != now:
             found.append(Change("stage", key, _what(was, now), was, now))
+    return found + _challengers(old, new)
+
+
+def _challengers(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    """What changed of the parameters that are tried beside the stage's own."""
+    names = {str(name).replace("-", "_") for each in (old, new) for name in each.get("use_cases") or {}}
+    found: list[Change] = []
+    for name in sorted(names):
+        was, now = (stages.challengers_of(each, name) for each in (old, new))
+        found += _entries(f"use_cases.{name}.challengers", was, now)
     return found
 
 
