@@ -124,6 +124,8 @@ def _shown(engine: Engine, decider: Decider, past: Past, again: Redone) -> Shown
     results = {name: json.dumps(value, ensure_ascii=False) for name, value in found.items()}
     results |= {name: f"failed: {one['error']['type']}" for name, one in logic.items() if "error" in one}
     text, masked = decider.shown(again.decision)
+    if text is not None:
+        results["decide"] = json.dumps(masked, ensure_ascii=False)
     run = Run(decision=None if text is None else json.dumps(masked, ensure_ascii=False))
     run.facts = list(_failures(engine, past))
     if text is None:
