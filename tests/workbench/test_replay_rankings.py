@@ -52,7 +52,8 @@ def test_the_same_weights_give_the_same_rankings(url: str, monkeypatch: pytest.M
     monkeypatch.chdir(ROOT)
     found = report(url)
     assert (found["flips"]["count"], found["decisions"]["replayed"]) == (0, 6)
-    assert found["rankings"] == {"first_places": 10, "equal": 6, "overlap": 1.0, "same_first": 1.0, "overlaps": {}}
+    same = {"first_places": 10, "equal": 6, "same_order": 6, "overlap": 1.0, "same_first": 1.0, "overlaps": {}}
+    assert found["rankings"] == same
     assert found["agreement"] is None
 
 

@@ -18,12 +18,14 @@ POINTS = 13
 
 
 class Point(NamedTuple):
-    """One value: the share of flips, the share of each outcome, and agreement with labels."""
+    """One value: the share of flips, the share of each outcome, and agreement with labels; of rankings the share of the
+    first places that stay."""
 
     value: float
     flips: float
     outcomes: dict[str, float]
     agreement: Agreement | None
+    overlap: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

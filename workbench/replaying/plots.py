@@ -43,6 +43,7 @@ def over_time(report: Report) -> str:
         bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
     step = max(1, -(-len(days) // DAYS))
     axes.set_xticks(range(0, len(days), step), [day[5:] for day, _, _ in days[::step]])
+    axes.set_xlim(-0.6, max(len(days), 10) - 0.4)
     axes.set_ylabel("% of the day's decisions")
     _legend(axes)
     return _svg(figure)
@@ -87,6 +88,11 @@ def curve(drawn: Curve) -> str:
         _agreement_lines(upper, drawn, values)
         upper.set_ylabel("agreement with labels")
         upper.set_ylim(-0.02, 1.02)
+    elif any(point.overlap is not None for point in drawn.points):
+        upper.plot(
+            values, [100 * (point.overlap or 0) for point in drawn.points], color=OTHERS[0], marker="o", markersize=3
+        )
+        upper.set_ylabel("% of the first places that stay")
     else:
         _outcome_lines(upper, drawn.points, values)
         upper.set_ylabel("% of decisions")

@@ -29,6 +29,16 @@ def first_of(decision: dict[str, Any]) -> str | None:
     return named[0] if named else None
 
 
+def same_order(before: dict[str, Any], after: dict[str, Any], first: int = FIRST) -> bool:
+    """Whether the first places are the same, in their order."""
+    return _named(before, first) == _named(after, first)
+
+
+def names(places: list[dict[str, Any]], most: int = 5) -> str:
+    """The first of a ranking, for people."""
+    return ", ".join(map(_name, places[:most])) + (", …" if len(places) > most else "")
+
+
 def _named(decision: dict[str, Any], first: int) -> list[str] | None:
     found = ranking(decision)
     return None if found is None else [_name(place) for place in found[1][:first]]

@@ -143,6 +143,7 @@ class Report:
         return {
             "first_places": FIRST,
             "equal": tally.same,
+            "same_order": tally.same + tally.ordered,
             "overlap": round(tally.overlap, 4),
             "same_first": round(same_first / tally.replayed, 4) if tally.replayed else 1.0,
             "overlaps": {f"{tenth / 10:.1f}": count for tenth, count in sorted(tally.overlaps.items())},

@@ -71,6 +71,8 @@ class Swept:
         rows = []
         for point in self.curve.points:
             row: dict[str, Any] = {self.curve.parameter: point.value, "flips": point.flips, **point.outcomes}
+            if point.overlap is not None:
+                row["overlap"] = point.overlap
             if point.agreement:
                 row |= {name: after and after.value for name, (_, after) in point.agreement.metrics.items()}
             rows.append(row)

@@ -196,7 +196,8 @@ def _point(value: float, tally: Tally) -> Point:
     for (_, new), count in tally.groups.items():
         after[new] += count
     agreed = None if tally.ranked else agreement(tally.cells, tally.groups)
-    return Point(value, tally.flips / total, {name: n / total for name, n in sorted(after.items())}, agreed)
+    shares = {name: n / total for name, n in sorted(after.items())}
+    return Point(value, tally.flips / total, shares, agreed, tally.overlap if tally.ranked else None)
 
 
 def _nothing(report: Report, vanished: list[str]) -> str:

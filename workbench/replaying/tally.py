@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from workbench.replaying.agreement import Cell
 from workbench.replaying.past import Past
-from workbench.replaying.ranks import first_of, overlap
+from workbench.replaying.ranks import first_of, overlap, same_order
 from workbench.replaying.redo import Need, Redone, failed_step, is_late
 
 EXAMPLES = 5  # of each kind of change
@@ -41,7 +41,8 @@ class Tally:
         apart: why decisions could not be compared -> how many.
         needs: (task, why) -> decisions for which it would have to be asked; ``needing``: some of them.
         cells: labelled decisions by what counts of them.
-        overlaps: of rankings, share of the first places in tenths -> decisions; ``first``: same first place.
+        overlaps: of rankings, share of the first places in tenths -> decisions. ``first``: same first place;
+            ``ordered``: the same first places in the same order.
         versions: version that decided -> decisions.
     """
 
@@ -59,6 +60,7 @@ class Tally:
     overlaps: Counter[int] = field(default_factory=Counter)
     overlap_sum: float = 0.0
     first: int = 0
+    ordered: int = 0
     versions: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -158,12 +160,13 @@ class Tally:
             self.overlaps[int(shared * 10)] += 1
             self.overlap_sum += shared
             self.first += first_of(old or {}) == first_of(new or {})
+            self.ordered += same_order(old or {}, new or {})
 
     def __add__(self, other: Tally) -> Tally:
         made = Tally(self.ranked)
         for name in ("changes", "changed", "fields", "reasons", "apart", "needs", "cells", "overlaps", "versions"):
             setattr(made, name, getattr(self, name) + getattr(other, name))
-        for name in ("same", "overlap_sum", "first"):
+        for name in ("same", "overlap_sum", "first", "ordered"):
             setattr(made, name, getattr(self, name) + getattr(other, name))
         made.examples = _joined(self.examples, other.examples, EXAMPLES)
         made.needing = _joined(self.needing, other.needing, EXAMPLES * 40)

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from workbench.replaying.agreement import Agreement, Estimate
-from workbench.replaying.ranks import FIRST
+from workbench.replaying.ranks import FIRST, names
 from workbench.replaying.report import HELD, Report
 
 DAYS = 31  # rows of the table by day
@@ -113,6 +113,7 @@ def _rankings(report: Report) -> Iterator[list[str]]:
     tally = report.tally
     yield ["equal", f"{tally.same:,}"]
     yield ["same first place", f"{tally.same + tally.first:,}"]
+    yield [f"same first {FIRST} in the same order", f"{tally.same + tally.ordered:,}"]
     for tenth, count in sorted(tally.overlaps.items(), reverse=True):
         share = "all" if tenth == 10 else f"{tenth * 10} % or more"
         yield [f"changed, {share} of the first {FIRST} stay", f"{count:,}"]
@@ -159,7 +160,7 @@ def _needs(report: Report) -> Iterator[list[str]]:
 def _examples(report: Report) -> Iterator[list[str]]:
     for (old, new), found in sorted(report.tally.examples.items()):
         for one in found:
-            yield [f"{old} → {new}", one.id, _shown(one.before), _shown(one.after)]
+            yield ["changed" if old == new else f"{old} → {new}", one.id, _shown(one.before), _shown(one.after)]
 
 
 def _shown(fields: dict[str, Any]) -> str:
@@ -186,4 +187,6 @@ def _percent(share: float) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value) or "none"
+    if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        return names(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
