@@ -253,6 +253,55 @@ def test_a_task_that_is_given_what_steps_gave(replayed: Replayed) -> None:
     assert (need["task"], need["why"]) == ("weighed", "asked about something else")
 
 
+GIVEN = (
+    TASKS
+    + '''
+
+@task
+def weighed(level: int) -> int:
+    """Twice; of some levels nothing is known."""
+    if level == 7:
+        raise ValueError("unknown")
+    return level * 2
+'''
+)
+LEVELS = "def level(rated: float) -> int:\n    return int(rated * 10 * factor)\n\n\n" + LOGIC.replace(
+    "wordy: bool) -> D", "wordy: bool, weighed: int) -> D"
+).replace("risk=rated", "risk=weighed")
+
+
+def test_a_task_that_failed_on_what_steps_gave_fails_again_where_they_give_the_same(replayed: Replayed) -> None:
+    replayed.write(tasks=GIVEN, logic=LEVELS, parameters=PARAMETERS + "factor: float = 1.0\n")
+    replayed.build()
+    replayed.decide(*INCOMES)  # the second fails: 7
+    report = replayed.report("--set", "risk_deny=0.7")
+    assert report["outcomes"]["before"] == {"deny": 1, "failed": 1, "ask": 1, "pay": 2}
+    assert (report["outcomes"]["after"]["failed"], report["decisions"]["apart"]) == (1, {})
+    assert json.loads(replayed.run("--self-check", "--format", "json").stdout)["same"] == 5
+    report = replayed.report("--set", "factor=1.1")  # 10.8 8.4 5.5 2.2 1
+    assert report["decisions"] == {"read": 5, "replayed": 3, "apart": {"needs calls": 2}}
+
+
+def test_what_failed_before_a_task_was_asked_fails_again(replayed: Replayed) -> None:
+    """A step raised at once, so a task that waits for another step has no fact at all."""
+    raising = "def first(income: int) -> int:\n    return 1 // (income - 30)\n\n\n"
+    logic = raising + LEVELS.replace("weighed: int) -> D", "weighed: int, first: int) -> D")
+    replayed.write(tasks=GIVEN, logic=logic, parameters=PARAMETERS + "factor: float = 1.0\n")
+    replayed.build()
+    replayed.decide(*INCOMES)
+    found = json.loads(replayed.run("--self-check", "--format", "json").stdout)
+    assert (found["checked"], found["differing"]) == (5, 0), found
+    assert replayed.report()["decisions"] == {"read": 5, "replayed": 5, "apart": {}}
+
+
+def test_a_failed_task_that_changed_needs_a_call(replayed: Replayed) -> None:
+    replayed.decide(-1, 30)
+    with replayed.store.database.begin() as connection:
+        connection.execute(use_case_versions.delete())  # so that each key is made
+    replayed.write(tasks=TASKS.replace("income / 100", "income / 200"))
+    assert "none of 2 decisions can be replayed: task 'rated' is asked about something else" in replayed.refused()
+
+
 def test_a_request_that_is_read_otherwise_asks_otherwise(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     replayed.write(models=MODELS.replace("income: int", "income: float"))

@@ -21,6 +21,7 @@ from chalicelib.graph import Step
 from chalicelib.known import Known
 from chalicelib.run import Intake
 from chalicelib.sensitive import SEALED
+from chalicelib.trace import recompute
 from chalicelib.usecase import UseCase
 from chalicelib.vault import Vault
 from workbench.replaying.past import Fact, Past
@@ -77,7 +78,8 @@ class Redo:
         self.vault, self.fetch = vault or Vault(), fetch
         self.straight = Straight(usecase, memo)
         self.tasks = tuple(step for step in usecase.graph.steps if step.task)
-        self.is_asked_for_more = any(not usecase.graph.by_name.keys().isdisjoint(step.needs) for step in self.tasks)
+        # tasks that are given what other steps gave: whether their facts are of use is known for each decision only
+        self.given = {step.name for step in self.tasks if not usecase.graph.by_name.keys().isdisjoint(step.needs)}
         self.fallbacks = {step.name: step.fallback for step in self.tasks}
         decide = usecase.graph.by_name["decide"].codec
         assert decide is not None
@@ -91,11 +93,10 @@ class Redo:
         if plan.needs:
             return Redone(needs=plan.needs)
         try:
-            texts = self._texts(past.facts)
-            if isinstance(texts, Redone):
-                return texts
-            record = self.text(past.request)
-            return self._decide(past, plan, record, texts)
+            texts, failed = self._texts(past.facts)
+            if failed and plan.same:
+                return Redone(failed=failed)
+            return self._decide(past, plan, texts, failed)
         except (RecordUnavailable, KeyMissing, ValidationError) as error:
             return Redone(unread=_unread(error))
 
@@ -124,28 +125,34 @@ class Redo:
         # the same code, under another value of a parameter
         return OTHERWISE if entry["source"] == self.usecase.source.tasks[task]["source"] else CHANGED
 
-    def _texts(self, facts: Mapping[str, Fact]) -> dict[str, str] | Redone:
-        """Task -> its result, or its failure where it has no fallback now."""
-        texts: dict[str, str] = {}
+    def _texts(self, facts: Mapping[str, Fact]) -> tuple[dict[str, str], str]:
+        """Task -> its result; and a task that failed and has no fallback now, if there is one."""
+        texts, without = dict[str, str](), ""
         for task, (_, output, failed) in facts.items():
             if failed and task in self.fallbacks:
                 output = self.fallbacks[task]
-                if output is None:
-                    return Redone(failed=task)
+                if output is None and task not in self.given:
+                    without = task
             if output is not None:
                 texts[task] = self.text(output) if output[:1] == SIGN or SEALED in output else output
-        return texts
+        return texts, without
 
-    def _decide(self, past: Past, plan: _Plan, record: str, texts: dict[str, str]) -> Redone:
+    def _decide(self, past: Past, plan: _Plan, texts: dict[str, str], failed: str) -> Redone:
+        record = self.text(past.request)
         request = intake.unseal(self.usecase.request_model, record)
         try:
-            if plan.same and not self.is_asked_for_more:
+            if plan.same and not self.given:
                 value = self.straight.decide(request, past.now, texts, None)
             else:
-                value = self._checked(past, plan, record, request, texts)
+                checks = self._checked(past, plan, record, request)
+                if failed:
+                    return Redone(failed=failed)
+                value = self.straight.decide(request, past.now, texts, checks.one)
             return Redone(self._settle(value))
         except Missing as missing:
-            return Redone(needs=((missing.task, OTHERWISE if missing.task in past.facts else NEW),))
+            if missing.is_other:
+                return Redone(needs=((missing.task, OTHERWISE),))
+            return self._without(past, record, texts, missing.task)
         except KeyboardInterrupt:
             raise
         except NotRecordable as error:
@@ -153,11 +160,21 @@ class Redo:
         except BaseException as error:
             return Redone(failed=self._raised_in(error))
 
-    def _checked(self, past: Past, plan: _Plan, record: str, request: Any, texts: dict[str, str]) -> Any:
+    def _checked(self, past: Past, plan: _Plan, record: str, request: Any) -> _Checks:
+        """Raises Missing where a fact answers another question, as far as that is known before a step is called."""
         checks = _Checks(self, past, record, request)
         if plan.unknown or (not plan.same and request.model_dump_json(round_trip=True, warnings=False) != record):
             checks.all()
-        return self.straight.decide(request, past.now, texts, checks.one)
+        return checks
+
+    def _without(self, past: Past, record: str, texts: dict[str, str], task: str) -> Redone:
+        """What comes of a decision of which a task has no result: it failed, or was not asked."""
+        fact = past.facts.get(task)
+        if fact is None and past.failure:  # it failed before the task was asked: perhaps it still does
+            logic = recompute(self.usecase, record, dict(texts), past.now)
+            if "error" in logic.get(failed_step(past), {}):
+                return Redone(failed=failed_step(past))
+        return Redone(failed=task) if fact is not None else Redone(needs=((task, NEW),))
 
     def _settle(self, value: Any) -> str:
         """The decision as it would be recorded."""
@@ -213,9 +230,9 @@ class _Checks:
         try:
             key = known.fact_key(step)
         except NotRecordable:
-            raise Missing(step.name) from None
-        if fact is None or fact.key != key:
-            raise Missing(step.name)
+            raise Missing(step.name, is_other=True) from None
+        if fact is not None and fact.key != key:
+            raise Missing(step.name, is_other=True)
 
 
 def _unread(error: Exception) -> str:

@@ -18,10 +18,10 @@ Texts = Mapping[str, str]  # task -> its result as JSON text
 
 
 class Missing(Exception):
-    """There is no fact of this task that answers what it would be asked."""
+    """There is no result of this task; ``is_other``: its fact answers another question than it would be asked."""
 
-    def __init__(self, task: str) -> None:
-        self.task = task
+    def __init__(self, task: str, is_other: bool = False) -> None:
+        self.task, self.is_other = task, is_other
         super().__init__(task)
 
 
@@ -71,10 +71,10 @@ def _lines(graph: Graph, closures: dict[str, tuple[str, ...]]) -> list[str]:
 def _fact_lines(graph: Graph, step: Step) -> Iterator[str]:
     name = step.name
     yield f"    t_{name} = texts.get({name!r})"
-    yield f"    if t_{name} is None: raise Missing({name!r})"
     if depends := [need for need in step.needs if need in graph.by_name]:
         values = ", ".join(f"{need!r}: v_{need}" for need in depends if not graph.by_name[need].task)
         yield f"    check(s_{name}, {{{values}}}, texts)"
+    yield f"    if t_{name} is None: raise Missing({name!r})"
 
 
 def _closure_lines(graph: Graph, task: str, closure: tuple[str, ...]) -> list[str]:
