@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from replayed import replayed, replayed_on_each  # noqa: F401  (fixtures)
 
 from chalicelib.manifest import Manifest
 from chalicelib.usecase import UseCase, load

@@ -20,13 +20,12 @@ from workbench.replaying.candidate import Candidate, of_row
 class Version:
     """One that decided. ``differs``: how its runtime is not this one, for people; empty: it is the same.
 
-    ``fingerprints``: task -> digest of what it asks and how. ``revision``: of git, where that is known.
+    ``fingerprints``: task -> digest of what it asks and how.
     """
 
     name: str
     candidate: Candidate
     fingerprints: dict[str, str]
-    revision: str | None
     differs: str
 
     @property
@@ -55,7 +54,7 @@ def _version(rows: list[Any]) -> Version:
     differs = "" if any(row.runtime == ours.digest for row in rows) else min((_differing(row) for row in rows), key=len)
     parameters = json.loads(rows[0].parameters)
     fingerprints = {task: fingerprint(entry, parameters) for task, entry in candidate.tasks.items()}
-    return Version(rows[0].version, candidate, fingerprints, rows[0].revision, differs)
+    return Version(rows[0].version, candidate, fingerprints, differs)
 
 
 def _differing(row: Any) -> str:

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,6 @@ class Job:
     ranked: bool = False
     key_file: str | None = None
     memo: bool = True
-    loaded: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 def work(job: Job) -> list[Tally]:
