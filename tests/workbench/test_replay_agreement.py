@@ -11,7 +11,7 @@ from scipy.stats import beta
 from workbench.labelling import draw
 from workbench.replaying.agreement import Cell, agreement
 
-POPULATION = {("approve", "approve"): 95, ("approve", "reject"): 5, ("reject", "reject"): 20}
+POPULATION = {("approve", "approve"): 90, ("approve", "reject"): 10, ("reject", "reject"): 20}
 
 
 def test_without_labels_there_is_none() -> None:
@@ -46,6 +46,21 @@ def test_what_was_drawn_and_not_labelled_is_made_up_for() -> None:
     found = agreement(half, POPULATION)
     assert found is not None
     assert found.metrics["recall[reject]"][0].value == pytest.approx(20 / 40)  # type: ignore[union-attr]
+
+
+def test_how_many_flip_is_known_and_not_estimated() -> None:
+    """Of 100 approved ones 2 flip, and a label says that one of these is right: it does not stand for ten."""
+    cells = {
+        Cell("approve", 10.0, "approve", "approve", "approve"): 9,
+        Cell("approve", 10.0, "reject", "approve", "reject"): 1,
+        Cell("reject", 2.0, "reject", "reject", "reject"): 10,
+    }
+    found = agreement(cells, {("approve", "approve"): 98, ("approve", "reject"): 2, ("reject", "reject"): 20})
+    assert found is not None
+    before, after = found.metrics["recall[reject]"]
+    assert before is not None and after is not None
+    assert (before.value, after.value) == (pytest.approx(20 / 22), 1.0)
+    assert found.metrics["precision[reject]"][1].value == 1.0  # type: ignore[union-attr]
 
 
 def test_labels_of_what_was_not_drawn_count_only_alone() -> None:

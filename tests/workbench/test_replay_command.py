@@ -45,6 +45,17 @@ def test_the_working_notebook_is_what_is_replayed_built_or_not(replayed: Replaye
     assert report["candidate"]["same_code"] is False
 
 
+def test_the_same_code_in_other_cells_is_the_same_code(replayed: Replayed) -> None:
+    replayed.decide(*INCOMES)
+    path = replayed.project.notebooks / f"{NAME}.ipynb"
+    content = json.loads(path.read_bytes())
+    content["cells"].insert(1, replayed.cell("print('a look at it')", name="scratch"))
+    path.write_text(json.dumps(content), "utf-8")
+    report = replayed.report()
+    assert (report["candidate"]["same_code"], report["flips"]["count"]) == (True, 0)
+    assert "It is the version that decided most of them." in replayed.run().stdout
+
+
 def test_another_notebook_and_an_old_revision(replayed: Replayed, tmp_path: Path) -> None:
     replayed.decide(*INCOMES)
     other = tmp_path / "other.ipynb"

@@ -1,14 +1,15 @@
 """Agreement with labels: precision and recall of each outcome, for all decisions of the period, with intervals.
 
 Labelled decisions are few, and were drawn equally often from each outcome (``artemis labels sample``), so each counts
-as many times as it stands for. Within an outcome the weights are then scaled to how many decisions of it there are in
-the period: samples overlap, some of what was drawn is not labelled, and a period need not be the sample's. A label of a
-decision that was not drawn, such as a complaint, stands for nobody knows what: it counts only where nothing was drawn.
+as many times as it stands for. How many decisions there are of each outcome before and after is known: of each such
+group the labels only have to tell which share is labelled how. So it does not matter that samples overlap, that some of
+what was drawn is not labelled, or that a period is not the sample's (post-stratification: Lohr, Sampling, 2nd ed.,
+section 4.4). A group without a label is taken to be as the outcome that it was drawn among. A label of a decision that
+was not drawn, such as a complaint, stands for nobody knows what: it counts only where nothing was drawn.
 
 An interval has to allow for errors that no label shows: of 4,000 approved decisions, 100 labels without a mistake still
-leave room for some 100 mistakes, which may be as many as there are rightful rejections. So it is made of what is known
-of each group of decisions with the same outcome before and after: how many they are, and by their labels a Jeffreys
-interval of the share of each label (Brown, Cai and DasGupta, Statistical Science 16, 2001), drawn from many times.
+leave room for some 100 mistakes, which may be as many as there are rightful rejections. So each group's share is drawn
+many times from what its labels leave open (Jeffreys' interval: Brown, Cai and DasGupta, Statistical Science 16, 2001).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ DRAWS = 1_000
 PRIOR = 0.5  # Jeffreys'
 TAIL = 0.025  # outside of an interval, on each side
 Group = tuple[str, str]  # outcome before, and after
+Shares = Mapping[Group, float]  # of a group, labelled so
+Draws = Mapping[Group, list[float]]
 
 
 class Cell(NamedTuple):
@@ -78,27 +81,13 @@ def agreement(cells: Mapping[Cell, int], population: Mapping[Group, int]) -> Agr
     ``population``: (outcome before, after) -> decisions of the period.
     """
     drawn = Counter({cell: count for cell, count in cells.items() if cell.weight is not None})
-    if drawn:
-        used = _scaled(drawn, population)
-    else:
+    used: Counter[Cell] = drawn
+    if not drawn:
         used = Counter({cell._replace(weight=1.0): count for cell, count in cells.items()})
         population = _groups(used)
     if not used:
         return None
     return Agreement(dict(_Labelled(used, population).metrics()), drawn.total(), sum(cells.values()) - drawn.total())
-
-
-def _scaled(cells: Mapping[Cell, int], population: Mapping[Group, int]) -> Counter[Cell]:
-    """The weights scaled so that each stratum's make up its decisions in the period."""
-    there, sums = Counter[str](), dict[str, float]()
-    for (before, _), count in population.items():
-        there[before] += count
-    for cell, count in cells.items():
-        sums[cell.stratum] = sums.get(cell.stratum, 0.0) + count * _w(cell)
-    scaled = Counter[Cell]()
-    for cell, count in cells.items():
-        scaled[cell._replace(weight=_w(cell) * there[cell.stratum] / sums[cell.stratum])] += count
-    return scaled
 
 
 def _groups(cells: Mapping[Cell, int]) -> Counter[Group]:
@@ -120,40 +109,59 @@ class _Labelled:
 
     def metrics(self) -> Iterator[tuple[str, Both]]:
         for name in self.classes:
+            shares = {group: self._share(group, name) for group in self.population}
             draws = {group: self._draws(group, name) for group in self.population}
-            yield f"precision[{name}]", (self._precision(name, 0, draws), self._precision(name, 1, draws))
-            yield f"recall[{name}]", (self._recall(name, 0, draws), self._recall(name, 1, draws))
+            yield (
+                f"precision[{name}]",
+                (self._precision(name, 0, shares, draws), self._precision(name, 1, shares, draws)),
+            )
+            yield f"recall[{name}]", (self._recall(name, 0, shares, draws), self._recall(name, 1, shares, draws))
         yield "agreement", (self._agreement(0), self._agreement(1))
 
-    def _precision(self, name: str, side: int, draws: dict[Group, list[float]]) -> Estimate | None:
+    def _precision(self, name: str, side: int, shares: Shares, draws: Draws) -> Estimate | None:
         """Of the decisions with this outcome, how many are labelled so."""
-        cells = {cell: n for cell, n in self.cells.items() if _side(cell, side) == name}
+        count = sum(n for cell, n in self.cells.items() if _side(cell, side) == name)
         meant = [group for group in self.population if group[side] == name]
-        shares = self._ratio(draws, meant, None)
-        return _estimate(cells, {cell for cell in cells if cell.label == name}, shares)
+        return self._estimate(count, shares, draws, meant, None)
 
-    def _recall(self, name: str, side: int, draws: dict[Group, list[float]]) -> Estimate | None:
+    def _recall(self, name: str, side: int, shares: Shares, draws: Draws) -> Estimate | None:
         """Of the decisions labelled so, how many have this outcome."""
-        cells = {cell: n for cell, n in self.cells.items() if cell.label == name}
+        count = sum(n for cell, n in self.cells.items() if cell.label == name)
         found = [group for group in self.population if group[side] == name]
-        shares = self._ratio(draws, found, list(self.population))
-        return _estimate(cells, {cell for cell in cells if _side(cell, side) == name}, shares)
+        return self._estimate(count, shares, draws, found, list(self.population))
 
     def _agreement(self, side: int) -> Estimate | None:
         """Of all decisions, how many are as they are labelled."""
-        draws = {group: self._draws(group, group[side]) for group in self.population}
-        shares = self._ratio(draws, list(self.population), None)
-        return _estimate(self.cells, {cell for cell in self.cells if _side(cell, side) == cell.label}, shares)
+        every = list(self.population)
+        shares = {group: self._share(group, group[side]) for group in every}
+        draws = {group: self._draws(group, group[side]) for group in every}
+        return self._estimate(sum(self.cells.values()), shares, draws, every, None)
 
-    def _ratio(self, draws: dict[Group, list[float]], over: list[Group], under: list[Group] | None) -> list[float]:
-        """Of each draw: labelled decisions of some groups, over those of others, or over all of the same groups."""
-        sizes, total = self.population, sum(self.population[group] for group in over)
-        found = []
-        for at in range(DRAWS):
-            upper = sum(sizes[group] * draws[group][at] for group in over)
-            lower = total if under is None else sum(sizes[group] * draws[group][at] for group in under)
-            found.append(upper / lower if lower else 0.0)
-        return sorted(found)
+    def _estimate(
+        self, count: int, shares: Shares, draws: Draws, over: list[Group], under: list[Group] | None
+    ) -> Estimate | None:
+        """Labelled decisions of some groups, over those of others, or over all of the same; None without a label."""
+        if not count:
+            return None
+        value = self._ratio(shares, over, under)
+        drawn = sorted(self._ratio({group: draws[group][at] for group in draws}, over, under) for at in range(DRAWS))
+        low, high = drawn[int(TAIL * DRAWS)], drawn[DRAWS - 1 - int(TAIL * DRAWS)]
+        return Estimate(value, min(low, value), max(high, value), count)
+
+    def _ratio(self, shares: Shares, over: list[Group], under: list[Group] | None) -> float:
+        sizes = self.population
+        upper = sum(sizes[group] * shares[group] for group in over)
+        lower = sum(sizes[group] for group in over) if under is None else sum(sizes[one] * shares[one] for one in under)
+        return upper / lower if lower else 0.0
+
+    def _share(self, group: Group, label: str) -> float:
+        """Of a group without labels, that of the outcome it was drawn among; else of all."""
+        before, _ = group
+        same = {one: known for one, known in self._known.items() if one[0] == before}
+        for known in (self._known.get(group), sum(same.values(), Counter()), sum(self._known.values(), Counter())):
+            if known:
+                return float(known[label] / sum(known.values()))
+        return 0.0
 
     def _draws(self, group: Group, label: str) -> list[float]:
         """The share of a group that is labelled so, as its labels leave it open."""
@@ -178,16 +186,6 @@ class _Labelled:
             sums[group] = sums.get(group, 0.0) + count * _w(cell)
             squares[group] = squares.get(group, 0.0) + count * _w(cell) ** 2
         return {group: sums[group] ** 2 / squares[group] if squares[group] else 0.0 for group in sums}
-
-
-def _estimate(cells: Mapping[Cell, int], right: set[Cell], shares: list[float]) -> Estimate | None:
-    """The weighted share of ``cells`` that are ``right``; its interval from sorted draws."""
-    base = sum(count * _w(cell) for cell, count in cells.items())
-    if not base:
-        return None
-    value = sum(count * _w(cell) for cell, count in cells.items() if cell in right) / base
-    low, high = shares[int(TAIL * DRAWS)], shares[DRAWS - 1 - int(TAIL * DRAWS)]
-    return Estimate(value, min(low, value), max(high, value), sum(cells.values()))
 
 
 def _side(cell: Cell, side: int) -> str:

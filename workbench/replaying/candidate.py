@@ -16,7 +16,10 @@ from chalicelib.errors import ContractError
 from chalicelib.facts import canonical
 from chalicelib.parameters import OVERRIDES
 from chalicelib.usecase import Source, UseCase, from_namespace
+from workbench.files import OWNED
 from workbench.replaying.errors import CannotReplay
+
+HEADER = OWNED.decode()
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,15 @@ class Candidate:
             raise
         except BaseException as error:
             raise CannotReplay(f"{self.what} cannot be loaded: {type(error).__name__}: {error}") from None
+
+
+def is_same_code(one: str, other: str) -> bool:
+    """Whether two modules do the same, in whichever cells of whichever notebook it stands."""
+    return one == other or _without_places(one) == _without_places(other)
+
+
+def _without_places(code: str) -> list[str]:
+    return [line for line in code.splitlines() if not line.startswith(("# %% ", HEADER)) and line.strip()]
 
 
 def load(candidate: Candidate) -> UseCase:

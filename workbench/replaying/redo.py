@@ -24,6 +24,7 @@ from chalicelib.sensitive import SEALED
 from chalicelib.trace import recompute
 from chalicelib.usecase import UseCase
 from chalicelib.vault import Vault
+from workbench.replaying.candidate import is_same_code
 from workbench.replaying.past import Fact, Past
 from workbench.replaying.straight import Missing, Straight
 from workbench.replaying.versions import Version
@@ -114,7 +115,7 @@ class Redo:
             ours = self.usecase.fingerprints
             names = [step.name for step in self.tasks if known.fingerprints.get(step.name) != ours.get(step.name)]
             needs = [(name, self._why(known, name)) for name in names]
-            plan = _Plan(tuple(needs), known.code.encode() == self.usecase.code)
+            plan = _Plan(tuple(needs), is_same_code(known.code, self.usecase.code.decode()))
         self._plans[version] = plan
         return plan
 

@@ -20,7 +20,7 @@ from workbench import pricing
 from workbench.project import Project
 from workbench.replaying import sources
 from workbench.replaying.agreement import agreement
-from workbench.replaying.candidate import Candidate
+from workbench.replaying.candidate import Candidate, is_same_code
 from workbench.replaying.curves import POINTS, Curve, Point, around, range_of, values_between
 from workbench.replaying.errors import CannotReplay
 from workbench.replaying.needs import needs_of
@@ -123,7 +123,7 @@ class Replay:
             self.usecase.version,
             tally,
             _changes(most, self.usecase) if most else {},
-            most is not None and most.code == self.candidate.code,
+            most is not None and is_same_code(most.code, self.candidate.code),
         )
         made.needs = needs_of(self.engine, tally, self.candidate, self._routing(), self._prices())
         made.runtimes = {name: one.differs for name, one in sorted(self.versions.items()) if one.differs}
