@@ -9,6 +9,7 @@ import pytest
 from replayed import Replayed
 
 from workbench.replaying import run, spread
+from workbench.replaying.errors import CannotReplay
 
 INCOMES = 1, 30, 100, 400, 1000
 
@@ -74,10 +75,9 @@ def test_a_password_is_not_sent_to_a_cluster(replayed: Replayed) -> None:
 
 
 def test_a_worker_that_has_no_url_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.errors import SettingsError
     from workbench.replaying.work import reader
 
     monkeypatch.delenv("ARTEMIS_DATABASE_URL", raising=False)
     reader.cache_clear()
-    with pytest.raises(SettingsError, match="ARTEMIS_DATABASE_URL is not set for the workers"):
+    with pytest.raises(CannotReplay, match="ARTEMIS_DATABASE_URL is not set where the workers run"):
         reader(None)

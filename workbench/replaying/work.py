@@ -25,6 +25,7 @@ from chalicelib.store.reading import open_reader
 from chalicelib.usecase import version_of
 from chalicelib.vault import Vault
 from workbench.replaying.candidate import Candidate
+from workbench.replaying.errors import CannotReplay
 from workbench.replaying.past import Past, pages
 from workbench.replaying.redo import Redo, Redone
 from workbench.replaying.tally import Tally
@@ -102,7 +103,7 @@ class Decider:
 
 @lru_cache(maxsize=2)
 def reader(url: str | None) -> Engine:
-    """The process's engine for a database. Raises Unreadable, SettingsError."""
+    """The process's engine for a database. Raises Unreadable, SettingsError, CannotReplay."""
     return open_reader(url or _own_url())
 
 
@@ -110,9 +111,8 @@ def _own_url() -> str:
     try:
         return os.environ["ARTEMIS_DATABASE_URL"]
     except KeyError:
-        raise SettingsError(
-            ["ARTEMIS_DATABASE_URL is not set for the workers: a URL with a password is not sent to them"]
-        ) from None
+        said = "ARTEMIS_DATABASE_URL is not set where the workers run, and a URL with a password is not sent to them"
+        raise CannotReplay(f"{said}: set it for them") from None
 
 
 _LOADED: dict[tuple[str, str], Any] = {}
