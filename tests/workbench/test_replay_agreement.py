@@ -99,6 +99,14 @@ def test_an_interval_allows_for_mistakes_that_no_label_shows() -> None:
     assert 0.6 < estimate.low < 0.8  # as many as 100 of 4,000 may be wrong
 
 
+def test_outcomes_without_a_label_are_left_out() -> None:
+    cells = {Cell("reject", 2.0, "reject", "reject", "reject"): 9, Cell("reject", 2.0, "pay", "reject", "reject"): 1}
+    found = agreement(cells, {("reject", "reject"): 20, ("pay", "pay"): 900})
+    assert found is not None
+    assert found.left_out == ("pay",)
+    assert found.metrics["agreement"][0].value == 0.9  # type: ignore[union-attr]
+
+
 def test_no_metric_of_an_outcome_that_is_none() -> None:
     found = agreement({Cell("failed", None, "pay", "failed", "pay"): 3}, {("failed", "pay"): 3})
     assert found is not None

@@ -136,7 +136,7 @@ def _gates(texts: tuple[str, ...]) -> list[Gate]:
 def _report(made: Replay, form: str) -> Report:
     with progress(made.total) as tell:
         report = made.report(tell)
-    if form in ("html", "json"):
+    if form == "html":
         report.curves = made.curves()
     return report
 

@@ -61,18 +61,21 @@ class Agreement:
     """``metrics``: name -> (before, after); None where nothing can be said of it.
 
     ``drawn``, ``others``: labels of decisions that were drawn, and of others; these count if nothing was drawn.
+    ``left_out``: outcomes of which no decision is labelled: what they should have been is not known.
     """
 
     metrics: dict[str, Both]
     drawn: int
     others: int
+    left_out: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         shown = {
             name: {side: one and one.as_dict() for side, one in zip(("before", "after"), both, strict=True)}
             for name, both in self.metrics.items()
         }
-        return {"drawn": self.drawn, "not_drawn": self.others, "weighted": bool(self.drawn), "metrics": shown}
+        counts = {"drawn": self.drawn, "not_drawn": self.others, "weighted": bool(self.drawn)}
+        return {**counts, "left_out": list(self.left_out), "metrics": shown}
 
 
 def agreement(cells: Mapping[Cell, int], population: Mapping[Group, int]) -> Agreement | None:
@@ -87,7 +90,11 @@ def agreement(cells: Mapping[Cell, int], population: Mapping[Group, int]) -> Agr
         population = _groups(used)
     if not used:
         return None
-    return Agreement(dict(_Labelled(used, population).metrics()), drawn.total(), sum(cells.values()) - drawn.total())
+    known = {cell.before for cell in used}
+    left_out = sorted({before for before, _ in population} - known)
+    meant = {group: count for group, count in population.items() if group[0] in known}
+    metrics = dict(_Labelled(used, meant).metrics())
+    return Agreement(metrics, drawn.total(), sum(cells.values()) - drawn.total(), tuple(left_out))
 
 
 def _groups(cells: Mapping[Cell, int]) -> Counter[Group]:
@@ -101,8 +108,9 @@ class _Labelled:
     """Labelled decisions beside all of them."""
 
     def __init__(self, cells: Mapping[Cell, int], population: Mapping[Group, int]) -> None:
-        self.cells, self.population = cells, population
-        self.random = Random(1)  # noqa: S311  the same labels, the same interval
+        # in an order of its own, and with the same seed: the same labels give the same interval
+        self.cells, self.population = cells, dict(sorted(population.items()))
+        self.random = Random(1)  # noqa: S311
         self.classes = sorted(
             ({cell.label for cell in cells} | {name for group in _groups(cells) for name in group}) - set(NO_OUTCOME)
         )
@@ -155,13 +163,10 @@ class _Labelled:
         return upper / lower if lower else 0.0
 
     def _share(self, group: Group, label: str) -> float:
-        """Of a group without labels, that of the outcome it was drawn among; else of all."""
-        before, _ = group
-        same = {one: known for one, known in self._known.items() if one[0] == before}
-        for known in (self._known.get(group), sum(same.values(), Counter()), sum(self._known.values(), Counter())):
-            if known:
-                return float(known[label] / sum(known.values()))
-        return 0.0
+        """Of a group without labels, that of the outcome it was drawn among."""
+        same = sum((known for one, known in self._known.items() if one[0] == group[0]), Counter[str]())
+        known = self._known.get(group) or same
+        return float(known[label] / sum(known.values()))
 
     def _draws(self, group: Group, label: str) -> list[float]:
         """The share of a group that is labelled so, as its labels leave it open."""

@@ -38,13 +38,6 @@ class Curve:
     points: list[Point]
     proposed: float | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        points = [
-            {**point._asdict(), "agreement": point.agreement and point.agreement.as_dict()} for point in self.points
-        ]
-        marks = {"present": self.present, "proposed": self.proposed}
-        return {"parameter": self.parameter, **marks, "decisions": self.decisions, "points": points}
-
 
 class Range(NamedTuple):
     """The values that a parameter may have; None: as far as numbers go. ``whole``: integers only."""

@@ -38,7 +38,8 @@ def figures(report: Report) -> list[tuple[str, str]]:
     """Caption and picture of everything that there is to see."""
     found = []
     if report.tally.flips:
-        found.append(("Flips over time", plots.over_time(report)))
+        title = "Changed rankings over time" if report.tally.ranked else "Flips over time"
+        found.append((title, plots.over_time(report)))
     if report.reasons:
         found.append(("By reason, of those that flip", plots.by_reason(report)))
     if report.tally.overlaps:

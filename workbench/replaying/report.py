@@ -114,7 +114,6 @@ class Report:
             "needs_calls": [need.as_dict() for need in self.needs],
             "versions": dict(tally.versions.most_common()),
             "other_runtimes": self.runtimes,
-            "curves": [curve.as_dict() for curve in self.curves],
             "notes": [HELD, *self.notes],
         }
         if tally.ranked:

@@ -29,7 +29,7 @@ from workbench.replaying.spread import spread
 from workbench.replaying.tally import Tally
 from workbench.replaying.versions import Version, versions_of
 from workbench.replaying.window import Window, latest, parts, settle
-from workbench.replaying.work import Job, Tell, reader
+from workbench.replaying.work import Job, Tell, reader, silent
 from workbench.snapshots import check_schema
 
 PART = 5_000  # decisions that a worker gets at a time
@@ -54,10 +54,6 @@ class Asked:
     version: str | None = None
     workers: int = 1
     dask: str | None = None
-
-
-def silent(_decisions: int) -> None:
-    """Tells nobody how far it is."""
 
 
 class Replay:
@@ -96,7 +92,8 @@ class Replay:
 
     def jobs(self, candidates: tuple[Candidate, ...], window: Window | None = None) -> list[Job]:
         key = self.project.root / LOCAL_KEY
-        cut = parts(self.engine, window or self.window, PART)
+        window, is_spread = window or self.window, self.asked.workers > 1 or self.asked.dask is not None
+        cut = parts(self.engine, window, PART) if is_spread else [window]
         return [Job(self.url, part, candidates, self.versions, self.ranked, str(key)) for part in cut]
 
     def tallies(self, candidates: tuple[Candidate, ...], window: Window, tell: Tell = silent) -> list[Tally]:

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from workbench.replaying.errors import CannotReplay
 from workbench.replaying.tally import Tally
-from workbench.replaying.work import Job, Tell, work
+from workbench.replaying.work import Job, Tell, silent, work
 
 SECONDS = 10  # in which a cluster has to answer
 
@@ -30,7 +30,7 @@ def spread(jobs: Sequence[Job], workers: int, dask: str | None, tell: Tell) -> l
     if workers > 1 and len(jobs) > 1:
         with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn")) as executor:
             return _sum(_results(executor, jobs), tell)
-    return _sum(map(work, jobs), tell)
+    return _sum((work(job, tell) for job in jobs), silent)
 
 
 def _sum(results: Iterable[list[Tally]], tell: Tell) -> list[Tally]:

@@ -174,6 +174,8 @@ def notes(report: Report) -> Iterator[str]:
         yield f"Not compared: {'; '.join(apart)}."
     if (agreed := report.agreement) and agreed.drawn and agreed.others:
         yield f"{agreed.others:,} labels of decisions that were not drawn are left out: what they stand for is unknown."
+    if agreed and agreed.left_out:
+        yield f"No decision with the outcome {', '.join(agreed.left_out)} is labelled: agreement is that of the others."
     for version, differs in report.runtimes.items():
         yield f"Version {version} decided in another runtime: {differs}."
     yield from report.notes

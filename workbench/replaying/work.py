@@ -49,13 +49,21 @@ class Job:
     memo: bool = True
 
 
-def work(job: Job) -> list[Tally]:
+Tell = Callable[[int], None]  # is told how many decisions more were replayed
+
+
+def silent(_decisions: int) -> None:
+    """Tells nobody how far it is."""
+
+
+def work(job: Job, tell: Tell = silent) -> list[Tally]:
     """A tally of each candidate. Raises Unreadable when the database stops answering, CannotReplay."""
     deciders = [Decider(job, candidate) for candidate in job.candidates]
     with spared_collector():
         for page in pages(reader(job.url), job.window):
             for decider in deciders:
                 decider.take(page)
+            tell(len(page))
     return [decider.tally for decider in deciders]
 
 
@@ -149,6 +157,3 @@ def spared_collector() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
-
-
-Tell = Callable[[int], None]
