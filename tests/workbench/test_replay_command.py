@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from replayed import LOGIC, NAME, PARAMETERS, Replayed
+from replayed import LOGIC, MODELS, NAME, PARAMETERS, Replayed
 from sqlalchemy import select, update
 from uuid6 import uuid7
 
@@ -199,6 +199,19 @@ def test_what_lies_apart_is_fetched_and_what_is_gone_is_counted(replayed: Replay
     shutil.rmtree(f"{replayed.url.removeprefix('sqlite:///')}.objects")
     (why,) = replayed.report()["decisions"]["apart"]
     assert why.startswith("a part of the record that lies apart cannot be read")
+
+
+def test_an_outcome_that_is_a_long_text_is_none_to_flip(replayed: Replayed) -> None:
+    long = LOGIC.replace('outcome = "deny"', 'outcome = "그" * 200 + "deny"')
+    replayed.write(models=MODELS.replace('Literal["pay", "ask", "deny"]', "str"), logic=long)
+    replayed.build()
+    replayed.decide(*INCOMES)
+    report = replayed.report("--set", "risk_deny=0.7")
+    assert report["outcomes"] == {
+        "before": {"decided": 1, "ask": 2, "pay": 2},
+        "after": {"decided": 2, "ask": 1, "pay": 2},
+    }
+    assert replayed.report()["flips"]["count"] == 0
 
 
 def test_the_newest(replayed: Replayed) -> None:

@@ -106,6 +106,13 @@ def test_what_looked_at_something_that_has_changed_since(replayed: Replayed, mon
     assert found["examples"][0]["stored"].endswith('"risk":1.0}')
 
 
+def test_it_takes_no_candidate(replayed: Replayed) -> None:
+    replayed.decide(*INCOMES)
+    said = replayed.refused("--self-check", "--set", "risk_deny=0.7", "--fail-if", "flips > 1%", "--workers", "2")
+    assert said.endswith("it takes no --set, --fail-if, --workers")
+    assert replayed.refused("--self-check", "--format", "html").endswith("as text or json, not html")
+
+
 def test_a_decision_that_somebody_changed_is_found(replayed: Replayed) -> None:
     ids = replayed.decide(*INCOMES)
     with replayed.store.database.begin() as connection:

@@ -70,6 +70,7 @@ def replay(
         asked = _asked(name, since, until, options)
         parsed = _gates(gates)
         if self_check:
+            _refuse_with_check(options, gates, form)
             _check(project, url.url, asked, form, output)
             return
         from workbench.replaying.run import Replay
@@ -192,6 +193,19 @@ def _write(text: str, output: Path | None) -> None:
     except OSError as error:
         raise CannotRun(f"{output} cannot be written: {error.strerror}") from None
     click.echo(f"written: {output}")
+
+
+def _refuse_with_check(options: dict[str, Any], gates: tuple[str, ...], form: str) -> None:
+    """The self-check has no candidate: every version decides again as it was."""
+    from workbench.replaying.errors import CannotReplay
+
+    given = [f"--{name}" for name in ("settings", "notebook", "rev", "version", "dask") if options[name]]
+    given += ["--fail-if"] * bool(gates) + ["--workers"] * (options["workers"] > 1)
+    if given:
+        named = ", ".join(given).replace("--settings", "--set")
+        raise CannotReplay(f"--self-check runs each version as it was, in one process: it takes no {named}")
+    if form not in ("text", "json"):
+        raise CannotReplay(f"--self-check reports as text or json, not {form}")
 
 
 def _check(project: Any, url: str, asked: Asked, form: str, output: Path | None) -> None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
+from chalicelib.rows import LONGEST_OUTCOME
 from workbench.replaying.agreement import Cell
 from workbench.replaying.past import Past
 from workbench.replaying.ranks import first_of, overlap, same_order
 from workbench.replaying.redo import Need, Redone, failed_step, is_late
 
 EXAMPLES = 5  # of each kind of change
+WHYS = 50  # reasons why decisions cannot be compared: some name the decision
 FAILED, DECIDED = "failed", "decided"  # the outcome of a decision that failed, and of one that has none of its own
 REASONS = ("reasons", "reason")  # the field of a decision that says why
 
@@ -116,7 +118,8 @@ class Tally:
                 if len(found := self.needing.setdefault(need, [])) < EXAMPLES * 40:
                     found.append(past.id)
         elif redone.unread:
-            self.apart[redone.unread] += 1
+            is_known = redone.unread in self.apart or len(self.apart) < WHYS
+            self.apart[redone.unread if is_known else "for other reasons"] += 1
         else:
             self.apart["failed by its deadline: time is not replayed"] += 1
 
@@ -179,7 +182,7 @@ def _joined(ours: dict[Any, list[Any]], theirs: dict[Any, list[Any]], most: int)
 
 def _outcome(decision: dict[str, Any]) -> str:
     outcome = decision.get("outcome")
-    return outcome if isinstance(outcome, str) else DECIDED
+    return outcome if isinstance(outcome, str) and len(outcome) <= LONGEST_OUTCOME else DECIDED  # as it is stored
 
 
 def _reasons(decision: dict[str, Any]) -> list[str]:
