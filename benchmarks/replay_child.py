@@ -55,7 +55,7 @@ def _known(usecase: Any, past: Any) -> dict[str, Any]:
 
 
 def _held() -> int:
-    """The most bytes of memory that this process held; getrusage would tell those of the process that started it, too."""
+    """The most bytes of memory that this process held: getrusage would tell those of the one that started it, too."""
     found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text("ascii"))
     assert found is not None
     return int(found[1]) * 1024
