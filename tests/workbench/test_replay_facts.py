@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from replayed import LOGIC, MODELS, PARAMETERS, TASKS, Replayed
+from replayed import LOGIC, MODELS, NAME, PARAMETERS, TASKS, Replayed
 from sqlalchemy import update
 
 from chalicelib.store.tables import use_case_versions
@@ -197,5 +197,5 @@ def test_code_that_is_not_what_decided_is_not_run(replayed: Replayed) -> None:
     replayed.decide(*INCOMES)
     with replayed.store.database.begin() as connection:
         connection.execute(update(use_case_versions).values(module="raise SystemExit('run')"))
-    done = replayed.run("--self-check")
-    assert "not run again: the store does not have their version (5)" in done.stdout
+    said = replayed.refused("--self-check")
+    assert said == f"no decision of {NAME} can be run again: the store does not have their version (5)"

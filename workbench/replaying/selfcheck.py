@@ -8,6 +8,7 @@ is named.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -23,6 +24,7 @@ from chalicelib.trace import recompute
 from chalicelib.usecase import UseCase
 from workbench.project import Project
 from workbench.replaying.candidate import Candidate
+from workbench.replaying.errors import CannotReplay
 from workbench.replaying.past import Past, pages
 from workbench.replaying.redo import Redo, Redone, failed_step, is_late
 from workbench.replaying.run import Asked
@@ -34,6 +36,7 @@ from workbench.snapshots import check_schema
 SEEDS = ("1", "2")  # of other processes' hashes
 LOOKED_AT = 10  # differing decisions of a version that are run again
 SHOWN = 10
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object that has no text of its own: different each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,9 @@ def self_check(project: Project, url: str, asked: Asked) -> Check:
     job = Job(url, latest(engine, window, asked.limit), (), versions, key_file=str(project.root / LOCAL_KEY))
     check = Check(asked.use_case, runtimes={name: one.differs for name, one in versions.items() if one.differs})
     suspects = _run(job, check)
+    if not check.checked:
+        why = "; ".join(f"{reason} ({count:,})" for reason, count in check.apart.most_common(3))
+        raise CannotReplay(f"no decision of {asked.use_case} can be run again: {why}")
     for version, pasts in suspects.items():
         _explain(check, versions[version], job, pasts)
     return check
@@ -224,7 +230,7 @@ def run_steps(usecase: UseCase, cases: list[dict[str, Any]], seed: str) -> list[
     for at in order:
         case = cases[at]
         made = recompute(usecase, case["record"], dict(case["outputs"]), datetime.fromisoformat(case["now"]))
-        found[at] = {name: canonical(one) for name, one in made.items()}
+        found[at] = {name: ADDRESS.sub("", canonical(one)) for name, one in made.items()}
     return [found[at] for at in range(len(cases))]
 
 
