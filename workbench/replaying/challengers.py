@@ -31,7 +31,7 @@ from workbench.replaying.redo import Redone
 from workbench.replaying.tally import Tally
 from workbench.replaying.versions import versions_of
 from workbench.replaying.window import Window, content_of
-from workbench.replaying.work import Decider, Job, spared_collector
+from workbench.replaying.work import Decider, Job, collected
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 SAME, OTHER, FAILED, APART = "same", "other", "failed", "apart"
@@ -122,12 +122,11 @@ def _run(
     decider.tally.ranked = "outcome" not in decider.redo.usecase.graph.decision_model.model_fields
     ran = Ran(challenger, begin, decider.tally)
     count = known.decisions if known else 0
-    with spared_collector():
-        for page in pages(database.engine, window):
-            rows = [row for past in page for row in _rows(challenger, decider, past, until)]
-            count += len(rows)
-            ran.upto = page[-1].id
-            _write(database, challenger, rows, ran.upto, count, until)
+    for page in collected(pages(database.engine, window)):
+        rows = [row for past in page for row in _rows(challenger, decider, past, until)]
+        count += len(rows)
+        ran.upto = page[-1].id
+        _write(database, challenger, rows, ran.upto, count, until)
     return ran
 
 

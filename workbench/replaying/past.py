@@ -101,7 +101,7 @@ class _Reader:
         """
         table = task_results.c
         columns = cast(table.decision_id, Text), table.task, table.fact_key, table.output, table.error.is_not(None)
-        conditions = list(_of(table, ids))[: 1 if self.by_range else 2]
+        conditions = [table.decision_id.between(ids[0], ids[-1])] if self.by_range else _of(table, ids)
         grouped: dict[str, dict[str, Fact]] = {decision_id: {} for decision_id in ids}
         result: Any = self.connection.execute(select(*columns).where(*conditions))
         rows, strange = result.cursor.fetchall(), 0  # the driver's own tuples: SQLAlchemy's rows take as long again

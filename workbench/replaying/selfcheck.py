@@ -30,7 +30,7 @@ from workbench.replaying.redo import Redo, Redone, failed_step, is_late
 from workbench.replaying.run import Asked
 from workbench.replaying.versions import Version, versions_of
 from workbench.replaying.window import Window, latest, settle
-from workbench.replaying.work import Job, reader, spared_collector, vault_of
+from workbench.replaying.work import Job, collected, reader, vault_of
 from workbench.snapshots import check_schema
 
 SEEDS = ("1", "2")  # of other processes' hashes
@@ -128,17 +128,16 @@ def _run(job: Job, check: Check) -> dict[str, list[Past]]:
     """Count; gives some of the decisions of each version that differ."""
     redos: dict[str, Redo] = {}
     suspects: dict[str, list[Past]] = {}
-    with spared_collector():
-        for page in pages(reader(job.url), job.window):
-            # in another order: a step that counts its calls would find them as they came
-            Random(len(page)).shuffle(page)  # noqa: S311
-            for past in page:
-                redo = redos.get(past.version) or redos.setdefault(past.version, _redo(job, past.version))
-                if redo is _NONE or (why := _not_comparable(past)):
-                    check.apart["the store does not have their version" if redo is _NONE else why] += 1
-                elif not _is_same(check, redo, past):
-                    some = suspects.setdefault(past.version, [])
-                    some.extend([past] if len(some) < LOOKED_AT else [])
+    for page in collected(pages(reader(job.url), job.window)):
+        # in another order: a step that counts its calls would find them as they came
+        Random(len(page)).shuffle(page)  # noqa: S311
+        for past in page:
+            redo = redos.get(past.version) or redos.setdefault(past.version, _redo(job, past.version))
+            if redo is _NONE or (why := _not_comparable(past)):
+                check.apart["the store does not have their version" if redo is _NONE else why] += 1
+            elif not _is_same(check, redo, past):
+                some = suspects.setdefault(past.version, [])
+                some.extend([past] if len(some) < LOOKED_AT else [])
     return suspects
 
 
