@@ -46,6 +46,17 @@ def test_a_table_that_is_cut_says_so(notebook: Replayed) -> None:
     assert len(workbench.decisions(NAME, limit=None)) == 5
 
 
+def test_a_table_of_what_was_forgotten_is_empty(notebook: Replayed) -> None:
+    from sqlalchemy import update
+
+    from chalicelib.store.tables import decisions
+
+    notebook.decide(1)
+    with notebook.store.database.begin() as connection:
+        connection.execute(update(decisions).values(status="forgotten", decision=None, request="{}"))
+    assert workbench.decisions(NAME).empty
+
+
 def test_what_cannot_be_read(notebook: Replayed) -> None:
     with pytest.raises(CannotReplay, match="there is no database"):
         workbench.decisions(NAME)

@@ -16,6 +16,7 @@ from workbench.replaying.work import reader
 from workbench.snapshots import check_schema
 
 Row = dict[str, Any]
+HEAD = ["id", "created_at", "version", "status", "outcome", "label", "label_weight"]
 
 
 def rows(url: str, asked: Asked) -> tuple[list[Row], int]:
@@ -34,15 +35,8 @@ def rows(url: str, asked: Asked) -> tuple[list[Row], int]:
 
 def _row(past: Past, fetch: Callable[[str], str]) -> Row:
     label = past.label
-    row: Row = {
-        "id": past.id,
-        "created_at": past.now,
-        "version": past.version,
-        "status": past.status,
-        "outcome": past.outcome,
-        "label": label and label.outcome,
-        "label_weight": label and label.weight,
-    }
+    said = (label.outcome, label.weight) if label else (None, None)
+    row: Row = dict(zip(HEAD, (past.id, past.now, past.version, past.status, past.outcome, *said), strict=True))
     for prefix, text in (("request", past.request), ("decision", past.decision)):
         row |= {f"{prefix}.{name}": value for name, value in _fields(text and masked(fetch(text))).items()}
     facts = sorted(past.facts.items())

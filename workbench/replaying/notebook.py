@@ -52,14 +52,14 @@ def decisions(
     """
     import pandas as pd
 
-    from workbench.replaying.frames import rows
+    from workbench.replaying.frames import HEAD, rows
 
     with _told(database, stage) as url:
         asked = Asked(_name(use_case), _moment(since), _moment(until) if until else _now(), stage, limit)
         found, total = rows(url, asked)
     if limit is not None and total > limit:
         warnings.warn(f"the newest {limit:,} of {total:,} decisions: say limit=None for all", stacklevel=2)
-    return pd.DataFrame(found).set_index("id")
+    return pd.DataFrame(found, columns=None if found else HEAD).set_index("id")
 
 
 def replay(
@@ -92,7 +92,7 @@ def replay(
         asked = Asked(**{**vars(asked), "revision": revision, "version": version, "workers": workers})
         made = Replay(Project.find(), url, asked)
         report = made.report()
-        report.notes += [] if revision or version else drift(made.usecase)
+        report.notes += [] if use_case or revision or version else drift(made.usecase)
     return Replayed(report)
 
 
@@ -126,7 +126,7 @@ def sweep(
             raise CannotReplay(f"{parameter} is no number: there is nothing between two of its values")
         present = made.usecase.parameters[parameter]
         curve = made.curve(parameter, values_between(low, high, points, allowed.whole, (present,)), present)
-        return Swept(curve, drift(made.usecase))
+        return Swept(curve, [] if use_case else drift(made.usecase))
 
 
 def explain(decision_id: str, stage: str | None = None, database: str | None = None) -> Explained:
