@@ -20,7 +20,8 @@ STRAIGHT, KEEPING = Straight(REVIEW, memo=False), Straight(REVIEW, memo=True)
 NOW = datetime(2026, 11, 1, 9, tzinfo=UTC)
 SHARE = st.floats(0, 1).map(lambda value: round(value, 4))
 WORDS = st.one_of(
-    st.sampled_from(["", "010-1234-5678", "카톡 아이디: lovely22", "SALE 50%", "ㅋㅋ"]), st.text(max_size=20)
+    st.sampled_from(["", "010-1234-5678", "카톡 아이디: lovely22", "SALE 50%", "ㅋㅋ"]),
+    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20),
 )
 FACTS = st.fixed_dictionaries(
     {
