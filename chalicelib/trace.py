@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -127,7 +127,7 @@ def _in_order(
 def recompute(
     usecase: UseCase,
     record: str,
-    outputs: dict[str, str | None],
+    outputs: Mapping[str, str | None],
     now: Any,
     show: Callable[[Step, Any], Any] | None = None,
 ) -> dict[str, dict[str, Any]]:

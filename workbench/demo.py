@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.manifest import Manifest
+from chalicelib.manifest import Manifest, snake
 from workbench.demo_client import decided, starting, where
 from workbench.demo_rankings import rank
 from workbench.project import Project
@@ -76,7 +76,7 @@ def _replay(console: Console, project: Project, url: str) -> None:
     from workbench.replaying.run import Asked, Replay
 
     now = datetime.now(UTC)
-    asked = Asked(USE_CASE.replace("-", "_"), now - timedelta(days=1), now, settings=CHANGE)
+    asked = Asked(snake(USE_CASE), now - timedelta(days=1), now, settings=CHANGE)
     report = Replay(project, url, asked).report()
     said = " ".join(f"--set {name}={value}" for name, value in CHANGE.items())
     console.print(f"[bold]artemis replay {USE_CASE} {said}[/]: {tell.headline(report)}")

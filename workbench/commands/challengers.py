@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from workbench.commands.common import find_project, format_option, start_of
 from workbench.commands.replay import told
-from workbench.databases import database_option, name_database, open_database, open_readable, telling
+from workbench.databases import database_option, name_database, open_database, telling
 
 if TYPE_CHECKING:
+    from chalicelib.manifest import Manifest
     from workbench.project import Project
     from workbench.replaying.challengers import Challenger, Ran
     from workbench.replaying.compare import Compared
@@ -41,12 +42,11 @@ def challengers(
         return
     project, start = find_project(), start_of(since)
     with told(), telling(meant := name_database(database, stage)):
-        from workbench.snapshots import check_schema
+        from workbench.replaying.compare import compare
+        from workbench.replaying.work import key_file_of
 
-        found = _named(project, stage, name)
-        engine = open_readable(database, stage)
-        check_schema(engine)
-        compared = [_compare(project, engine, meant.url, one, start) for one in found]
+        found = _named(_manifest(project), stage, name)
+        compared = [compare(meant.url, key_file_of(project), one, start) for one in found]
     if form == "json":
         click.echo(json.dumps([one.as_dict() for one in compared], ensure_ascii=False, indent=1))
     else:
@@ -66,48 +66,44 @@ def run(stage: str, name: str | None, since: str, database: str | None, form: st
     the last minute are left to the next run, since some of that time may not be stored yet.
     """
     from workbench.replaying.challengers import run as run_all
+    from workbench.replaying.work import key_file_of
 
     project, start = find_project(), start_of(since)
     meant = name_database(database, stage)
     with told(), telling(meant):
-        found = _named(project, stage, name)
+        manifest = _manifest(project)
+        found = _named(manifest, stage, name)
         opened = open_database(database, stage)
         try:
-            ran = run_all(opened, meant.url, _key_file(project), found, start, _quiet(project, stage))
+            ran = run_all(opened, meant.url, key_file_of(project), found, start, _quiet(manifest, stage))
         finally:
             opened.close()
     _tell(ran, form)
 
 
-def _named(project: Project, stage: str, name: str | None) -> list[Challenger]:
+def _manifest(project: Project) -> Manifest:
+    """What was built. Raises CannotReplay."""
+    from chalicelib.errors import SettingsError
+    from chalicelib.manifest import Manifest
+    from workbench.replaying.errors import CannotReplay
+
+    try:
+        return Manifest.read(project.generated)
+    except SettingsError as error:
+        raise CannotReplay("; ".join(error.problems)) from None
+
+
+def _named(manifest: Manifest, stage: str, name: str | None) -> list[Challenger]:
+    from chalicelib.manifest import snake
     from workbench.replaying.challengers import challengers_of
-    from workbench.replaying.run import manifest_of
 
-    return challengers_of(manifest_of(project), stage, name and name.replace("-", "_"))
+    return challengers_of(manifest, stage, name and snake(name))
 
 
-def _quiet(project: Project, stage: str) -> timedelta:
+def _quiet(manifest: Manifest, stage: str) -> timedelta:
     """Twice the longest that a decision may take."""
-    from workbench.replaying.run import manifest_of
-
-    deadline = float(manifest_of(project).stages[stage].get("deadline", 25))
+    deadline = float(manifest.stages[stage].get("deadline", 25))
     return max(LEAST_QUIET, timedelta(seconds=2 * deadline))
-
-
-def _key_file(project: Project) -> str:
-    from chalicelib.vault import LOCAL_KEY
-
-    return str(project.root / LOCAL_KEY)
-
-
-def _compare(project: Project, engine: Any, url: str, one: Challenger, start: Any) -> Compared:
-    from chalicelib.settings import stage_parameters
-    from workbench.replaying.compare import compare
-    from workbench.replaying.run import manifest_of
-
-    of_stage = stage_parameters(manifest_of(project).stages[one.stage]).get(one.use_case, {})
-    champion = one.candidate.with_only(of_stage).load().parameters
-    return compare(engine, url, _key_file(project), one, champion, start)
 
 
 def _tell(ran: list[Ran], form: str) -> None:

@@ -99,6 +99,7 @@ def told() -> Iterator[None]:
 
 
 def _asked(name: str, since: str, until: str | None, options: dict[str, Any]) -> Asked:
+    from chalicelib.manifest import snake
     from workbench.replaying.errors import CannotReplay
     from workbench.replaying.run import Asked
     from workbench.validation.plan import BadSetting, settings_of
@@ -114,7 +115,7 @@ def _asked(name: str, since: str, until: str | None, options: dict[str, Any]) ->
     except BadSetting as error:
         raise CannotReplay(str(error)) from None
     return Asked(
-        name.removesuffix(".ipynb").rpartition("/")[2].replace("-", "_"),
+        snake(name.removesuffix(".ipynb").rpartition("/")[2]),
         start,
         end,
         options["stage"],

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import CodeType, ModuleType
@@ -44,13 +44,18 @@ class Candidate:
     what: str = ""
     asks: dict[str, list[str]] = field(default_factory=dict)
 
+    @classmethod
+    def of_entry(
+        cls, name: str, code: str, entry: Mapping[str, Any], overrides: dict[str, Any], what: str
+    ) -> Candidate:
+        """What was built, or would be. ``entry``: of the manifest."""
+        asks = {step["name"]: list(step["asks"]) for step in entry["steps"] if step.get("asks")}
+        cells = tuple(tuple(cell) for cell in entry["cells"])
+        return cls(name, code, overrides, entry["notebook"], cells, entry["tasks"], what, asks)
+
     def under(self, overrides: dict[str, Any]) -> Candidate:
         """The same code under other parameters, too."""
         return replace(self, overrides={**self.overrides, **overrides})
-
-    def with_only(self, overrides: dict[str, Any]) -> Candidate:
-        """The same code under these parameters alone."""
-        return replace(self, overrides=overrides)
 
     def load(self) -> UseCase:
         """Raises CannotReplay where it cannot be loaded."""

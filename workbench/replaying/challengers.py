@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ from workbench.replaying.tally import Tally
 from workbench.replaying.versions import versions_of
 from workbench.replaying.window import Window, content_of
 from workbench.replaying.work import Decider, Job, collected
+from workbench.retention.rows import of
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 SAME, OTHER, FAILED, APART = "same", "other", "failed", "apart"
@@ -39,13 +40,17 @@ SAME, OTHER, FAILED, APART = "same", "other", "failed", "apart"
 
 @dataclass(frozen=True)
 class Challenger:
-    """``parameters``: those that it sets beside the stage's own; ``candidate``: with the code that was built."""
+    """``parameters``: those that it sets beside the stage's own; ``champion``: what was built, under those alone."""
 
     use_case: str
     stage: str
     name: str
     parameters: dict[str, Any]
-    candidate: Candidate
+    champion: Candidate
+
+    @property
+    def candidate(self) -> Candidate:
+        return replace(self.champion.under(self.parameters), what=f"challenger {self.name}")
 
     @property
     def definition(self) -> str:
@@ -74,7 +79,7 @@ def challengers_of(manifest: Manifest, stage: str, use_case: str | None = None) 
     content = manifest.stages[stage]
     names = [name for name in manifest.use_cases if use_case in (None, name)]
     found = [
-        Challenger(name, stage, challenger, parameters, _candidate(manifest, stage, name, challenger, parameters))
+        Challenger(name, stage, challenger, parameters, _champion(manifest, stage, name))
         for name in names
         for challenger, parameters in sorted(stages.challengers_of(content, name).items())
     ]
@@ -87,13 +92,10 @@ def challengers_of(manifest: Manifest, stage: str, use_case: str | None = None) 
     return found
 
 
-def _candidate(manifest: Manifest, stage: str, name: str, challenger: str, parameters: dict[str, Any]) -> Candidate:
-    entry = manifest.use_cases[name]
-    champion = stage_parameters(manifest.stages[stage]).get(name, {})
-    cells = tuple(tuple(cell) for cell in entry["cells"])
+def _champion(manifest: Manifest, stage: str, name: str) -> Candidate:
+    overrides = stage_parameters(manifest.stages[stage]).get(name, {})
     code = manifest.module(name).read_text("utf-8")
-    overrides = {**champion, **parameters}
-    return Candidate(name, code, overrides, entry["notebook"], cells, entry["tasks"], f"challenger {challenger}")
+    return Candidate.of_entry(name, code, manifest.use_cases[name], overrides, f"{name} on stage {stage}")
 
 
 def run(
@@ -117,9 +119,8 @@ def _run(
     begin = known.upto if known else first_id(since)
     window = Window(challenger.use_case, BEGINNING, until, challenger.stage, begin, max(begin, last))
     held = versions_of(database.engine, challenger.use_case, content_of(database.engine, window).versions)
-    job = Job(url, window, (challenger.candidate,), held, key_file=key_file)
+    job = Job(url, window, (challenger.candidate,), held, key_file)
     decider = Decider(job, challenger.candidate)
-    decider.tally.ranked = "outcome" not in decider.redo.usecase.graph.decision_model.model_fields
     ran = Ran(challenger, begin, decider.tally)
     count = known.decisions if known else 0
     for page in collected(pages(database.engine, window)):
@@ -203,9 +204,7 @@ def _forgotten(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Decisions that were forgotten, or deleted, meanwhile; the others' rows are held until all is written."""
     if not ids:
         return set()
-    query = select(decisions.c.id, decisions.c.status).where(
-        decisions.c.id.between(ids[0], ids[-1]), decisions.c.id.in_(ids)
-    )
+    query = select(decisions.c.id, decisions.c.status).where(of(decisions.c.id, ids))
     if connection.dialect.name == "postgresql":
         query = query.with_for_update(read=True)
     there = {row.id for row in connection.execute(query) if row.status != FORGOTTEN}

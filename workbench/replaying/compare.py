@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
+from chalicelib.rows import FORGOTTEN
 from chalicelib.store.challenger_tables import challenger_decisions, challenger_runs
 from chalicelib.store.ids import first_id
 from chalicelib.store.reading import stream
@@ -16,11 +17,12 @@ from chalicelib.store.tables import decisions
 from workbench.replaying.agreement import Estimate, agreement
 from workbench.replaying.challengers import APART, FAILED, SAME, Challenger, same_run
 from workbench.replaying.past import Past, labels_in
+from workbench.replaying.ranks import is_ranked
 from workbench.replaying.redo import Redone, failed_step
 from workbench.replaying.report import Report
 from workbench.replaying.tally import Tally
 from workbench.replaying.window import LAST, Window
-from workbench.replaying.work import Decider, Job
+from workbench.replaying.work import Decider, Job, checked_reader
 from workbench.snapshots import answering, reading, snapshot
 
 
@@ -54,20 +56,17 @@ class Compared:
         return {"challenger": self.report.what, "ran_at": ran, **self.report.as_dict(), "weeks": weeks}
 
 
-def compare(
-    engine: Engine, url: str, key_file: str, challenger: Challenger, champion: dict[str, Any], since: datetime
-) -> Compared:
-    """What is stored of a challenger since a time. Raises Unreadable, CannotReplay.
-
-    ``champion``: the parameters of the stage.
-    """
-    job = Job(url, _window(challenger, since), (challenger.candidate,), {}, key_file=key_file)
+def compare(url: str, key_file: str, challenger: Challenger, since: datetime) -> Compared:
+    """What is stored of a challenger since a time. Raises Unreadable, SettingsError, CannotReplay."""
+    engine = checked_reader(url)
+    job = Job(url, _window(challenger, since), (challenger.candidate,), {}, key_file)
     decider = Decider(job, challenger.candidate)
     usecase = decider.redo.usecase
-    ranked = "outcome" not in usecase.graph.decision_model.model_fields
+    ranked = is_ranked(usecase)
     run = next(iter(stream(engine, select(challenger_runs).where(*same_run(challenger)))), None)
     head = challenger.use_case, challenger.stage, since, datetime.now(UTC), f"challenger {challenger.name}"
     found = Compared(Report(*head, usecase.version, Tally(ranked)), run and run.ran_at)
+    champion = challenger.champion.load().parameters
     found.report.changes = {
         name: (champion.get(name), value) for name, value in usecase.parameters.items() if champion.get(name) != value
     }
@@ -96,7 +95,7 @@ def _decided(
         .join_from(challenger_decisions, decisions, own.decision_id == table.id)
         .where(own.use_case == challenger.use_case, own.stage == challenger.stage)
         .where(own.challenger == challenger.name, own.definition == challenger.definition)
-        .where(own.decision_id > first_id(since), table.status != "forgotten")
+        .where(own.decision_id > first_id(since), table.status != FORGOTTEN)
         .order_by(own.decision_id)
     )
     for row in stream(engine, query):

@@ -25,7 +25,7 @@ from workbench.replaying.redo import Redone
 from workbench.replaying.smallest import Change, smallest_changes
 from workbench.replaying.versions import versions_of
 from workbench.replaying.window import Window
-from workbench.replaying.work import Decider, Job
+from workbench.replaying.work import Decider, Job, checked_reader
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,14 @@ class Explained:
             yield f"  or {change}"
 
 
-def explain(engine: Engine, job: Job, decision_id: str) -> Explained:
-    """Raises CannotReplay, Unreadable. ``job``: how to open what is stored; its window does not matter."""
-    past, stage, use_case = _find(engine, decision_id)
-    version = versions_of(engine, use_case, [past.version]).get(past.version)
+def explain(url: str, key_file: str, decision_id: str) -> Explained:
+    """Raises CannotReplay, SettingsError, Unreadable. ``key_file``: as of ``Job``."""
+    engine = checked_reader(url)
+    past, stage, window = _find(engine, decision_id)
+    version = versions_of(engine, window.use_case, [past.version]).get(past.version)
     if version is None:
         raise CannotReplay(f"the store does not have the code of version {past.version}, which decided {decision_id}")
-    job = Job(job.url, job.window, (version.candidate,), {version.name: version}, key_file=job.key_file, memo=False)
+    job = Job(url, window, (version.candidate,), {version.name: version}, key_file, memo=False)
     decider = Decider(job, version.candidate)
     again = decider.redo.redo(past)
     if again.unread or again.needs:
@@ -96,7 +97,8 @@ def _needs(again: Redone) -> str:
     return f"there is no fact of task {', '.join(task for task, _ in again.needs)}"
 
 
-def _find(engine: Engine, decision_id: str) -> tuple[Past, str, str]:
+def _find(engine: Engine, decision_id: str) -> tuple[Past, str, Window]:
+    """A decision, its stage, and a window around it."""
     table = decisions.c
     row = None
     if is_uuid(decision_id):
@@ -109,14 +111,14 @@ def _find(engine: Engine, decision_id: str) -> tuple[Past, str, str]:
     past = next((one for page in pages(engine, whole.between(before, decision_id)) for one in page), None)
     if past is None or past.id != decision_id or past.status == FORGOTTEN:
         raise CannotReplay(f"decision {decision_id} was forgotten: what it was about was erased")
-    return past, row.stage, row.use_case
+    return past, row.stage, whole
 
 
 def _shown(engine: Engine, decider: Decider, past: Past, again: Redone) -> Shown:
     """What ``show`` shows, of the facts that were recorded; sensitive values masked."""
     redo, usecase = decider.redo, decider.redo.usecase
-    outputs = {task: redo.text(fact.output) for task, fact in past.facts.items() if fact.output is not None}
-    logic = recompute(usecase, redo.text(past.request), dict(outputs), past.now, shown_masked)
+    record, outputs = redo.inputs(past)
+    logic = recompute(usecase, record, outputs, past.now, shown_masked)
     found = {name: one["result"] for name, one in logic.items() if "result" in one}
     for step in usecase.graph.steps:
         if step.name in outputs and step.codec:

@@ -10,10 +10,7 @@ from chalicelib.bootstrap import blobs
 from chalicelib.rows import FORGOTTEN
 from chalicelib.sensitive import masked
 from workbench.replaying.past import Past, pages
-from workbench.replaying.run import Asked
-from workbench.replaying.window import Window, latest, settle
-from workbench.replaying.work import reader
-from workbench.snapshots import check_schema
+from workbench.replaying.run import Asked, opened
 
 Row = dict[str, Any]
 HEAD = ["id", "created_at", "version", "status", "outcome", "label", "label_weight"]
@@ -24,11 +21,9 @@ def rows(url: str, asked: Asked) -> tuple[list[Row], int]:
 
     Raises CannotReplay, SettingsError, Unreadable.
     """
-    engine = reader(url)
-    check_schema(engine)
-    window, content = settle(engine, Window.of(asked.use_case, asked.since, asked.until, asked.stage))
+    engine, window, content = opened(url, asked)
     fetch = blobs(url).fetch_if_there
-    read = (past for page in pages(engine, latest(engine, window, asked.limit)) for past in page)
+    read = (past for page in pages(engine, window) for past in page)
     found = [_row(past, fetch) for past in read if past.status != FORGOTTEN]
     return found, content.total - content.statuses[FORGOTTEN]
 

@@ -6,12 +6,14 @@ the kernel is another than the saved one, that is said.
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.manifest import snake
 from workbench.databases import name_database, telling
 from workbench.project import Project
 from workbench.replaying.curves import POINTS, range_of, values_between
@@ -19,6 +21,7 @@ from workbench.replaying.errors import CannotReplay
 from workbench.replaying.kernel import drift, this_use_case
 from workbench.replaying.results import Replayed, Swept
 from workbench.replaying.run import Asked, Replay
+from workbench.replaying.work import key_file_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +58,7 @@ def decisions(
     from workbench.replaying.frames import HEAD, rows
 
     with _told(database, stage) as url:
-        asked = Asked(_name(use_case), _moment(since), _moment(until) if until else _now(), stage, limit)
+        asked = Asked(snake(use_case), _moment(since), _moment(until) if until else _now(), stage, limit)
         found, total = rows(url, asked)
     if limit is not None and total > limit:
         warnings.warn(f"the newest {limit:,} of {total:,} decisions: say limit=None for all", stacklevel=2)
@@ -89,7 +92,7 @@ def replay(
     """
     with _told(database, stage) as url:
         asked = _asked(use_case, since, until, stage, limit, parameters or {})
-        asked = Asked(**{**vars(asked), "revision": revision, "version": version, "workers": workers})
+        asked = dataclasses.replace(asked, revision=revision, version=version, workers=workers)
         made = Replay(Project.find(), url, asked)
         report = made.report()
         report.notes += [] if use_case or revision or version else drift(made.usecase)
@@ -117,8 +120,8 @@ def sweep(
     The present value is marked. The arguments are as of ``replay``. Raises CannotReplay.
     """
     with _told(database, stage) as url:
-        asked = _asked(use_case, since, until, stage, limit, {})
-        made = Replay(Project.find(), url, Asked(**{**vars(asked), "workers": workers}))
+        asked = dataclasses.replace(_asked(use_case, since, until, stage, limit, {}), workers=workers)
+        made = Replay(Project.find(), url, asked)
         if parameter not in made.usecase.parameters:
             made.candidate.under({parameter: low}).load()  # it says which parameters there are
         allowed = range_of(made.usecase, parameter)
@@ -134,17 +137,10 @@ def explain(decision_id: str, stage: str | None = None, database: str | None = N
 
     Raises CannotReplay.
     """
-    from chalicelib.vault import LOCAL_KEY
     from workbench.replaying.explain import explain as explained
-    from workbench.replaying.window import Window
-    from workbench.replaying.work import Job, reader
-    from workbench.snapshots import check_schema
 
     with _told(database, stage) as url:
-        engine = reader(url)
-        check_schema(engine)
-        job = Job(url, Window("", _now(), _now()), (), {}, key_file=str(Project.find().root / LOCAL_KEY))
-        return explained(engine, job, decision_id)
+        return explained(url, key_file_of(Project.find()), decision_id)
 
 
 @contextmanager
@@ -169,11 +165,7 @@ def _asked(
     settings: dict[str, Any],
 ) -> Asked:
     end = _moment(until) if until else _now()
-    return Asked(_name(use_case or this_use_case()), _moment(since), end, stage, limit, settings)
-
-
-def _name(use_case: str) -> str:
-    return use_case.replace("-", "_")
+    return Asked(snake(use_case or this_use_case()), _moment(since), end, stage, limit, settings)
 
 
 def _now() -> datetime:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, DateTime, Engine, Select, String, Text, cast, select, type_coerce
 
 from chalicelib.store.tables import decisions, label_samples, labels, task_results
-from workbench.replaying.window import Window
+from workbench.replaying.window import ID_TEXT, Window
+from workbench.retention.rows import of
 from workbench.snapshots import answering, reading, snapshot
 
 PAGE = 1_000  # decisions in memory at a time
@@ -69,7 +70,7 @@ def _page(engine: Engine, window: Window, after: str) -> Select[Any]:
     plain = String() if engine.dialect.name == "sqlite" else DateTime(timezone=True)
     columns = table.version, table.status, table.outcome, table.request, table.decision, table.failure
     time = type_coerce(table.created_at, plain)  # without SQLAlchemy's own conversion, which is slower than ours
-    query = select(cast(table.id, Text), *columns, time, table.salt, table.stage)
+    query = select(ID_TEXT, *columns, time, table.salt, table.stage)
     return query.where(*window.between(after, window.upto).conditions()).order_by(table.id).limit(PAGE)
 
 
@@ -101,7 +102,7 @@ class _Reader:
         """
         table = task_results.c
         columns = cast(table.decision_id, Text), table.task, table.fact_key, table.output, table.error.is_not(None)
-        conditions = [table.decision_id.between(ids[0], ids[-1])] if self.by_range else _of(table, ids)
+        conditions = [table.decision_id.between(ids[0], ids[-1])] if self.by_range else [of(table.decision_id, ids)]
         grouped: dict[str, dict[str, Fact]] = {decision_id: {} for decision_id in ids}
         result: Any = self.connection.execute(select(*columns).where(*conditions))
         rows, strange = result.cursor.fetchall(), 0  # the driver's own tuples: SQLAlchemy's rows take as long again
@@ -136,7 +137,7 @@ def labels_in(connection: Connection, window: Window) -> dict[str, Label]:
 def _labels(connection: Connection, ids: Sequence[str]) -> dict[str, Label]:
     """Decision -> its last label."""
     table = labels.c
-    query = select(cast(table.decision_id, Text), table.outcome).where(*_of(table, ids)).order_by(table.id)
+    query = select(cast(table.decision_id, Text), table.outcome).where(of(table.decision_id, ids)).order_by(table.id)
     said = {decision_id: str(outcome) for decision_id, outcome in connection.execute(query)}
     if not said:
         return {}
@@ -149,13 +150,7 @@ def _weights(connection: Connection, ids: Sequence[str]) -> dict[str, float]:
     table = label_samples.c
     missed: dict[str, float] = {}
     for decision_id, weight in connection.execute(
-        select(cast(table.decision_id, Text), table.weight).where(*_of(table, ids))
+        select(cast(table.decision_id, Text), table.weight).where(of(table.decision_id, ids))
     ):
         missed[decision_id] = missed.get(decision_id, 1.0) * (1 - 1 / max(1.0, weight))
     return {decision_id: 1 / (1 - chance) for decision_id, chance in missed.items()}
-
-
-def _of(table: Any, ids: Sequence[str]) -> Iterator[Any]:
-    """Rows of these decisions; the range tells PostgreSQL in which partition they are."""
-    yield table.decision_id.between(ids[0], ids[-1])
-    yield table.decision_id.in_(ids)

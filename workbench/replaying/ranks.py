@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from chalicelib.usecase import UseCase
 from workbench.rankings import ranking
 
 FIRST = 10  # places that are compared
+
+
+def is_ranked(usecase: UseCase) -> bool:
+    """Whether its decisions have no outcome to flip."""
+    return "outcome" not in usecase.graph.decision_model.model_fields
 
 
 def overlap(before: dict[str, Any], after: dict[str, Any], first: int = FIRST) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -30,8 +31,6 @@ from workbench.replaying.straight import Missing, Straight
 from workbench.replaying.versions import Version
 
 SETTLED = 8_192  # texts of decisions that are kept
-
-
 NEW, CHANGED, OTHERWISE = "new", "changed", "asked about something else"
 Need = tuple[str, str]  # a task that would have to be asked, and why
 
@@ -107,6 +106,10 @@ class Redo:
             stored = self.fetch(stored)
         return self.vault.open(stored) if SEALED in stored else stored
 
+    def inputs(self, past: Past) -> tuple[str, dict[str, str]]:
+        """The request's record, and task -> its result, for ``trace.recompute``. Raises as ``text``."""
+        return self.text(past.request), self._texts(past.facts)[0]
+
     def _plan(self, version: str) -> _Plan:
         known = self.versions.get(version)
         if known is None:
@@ -172,7 +175,7 @@ class Redo:
         """What comes of a decision of which a task has no result: it failed, or was not asked."""
         fact = past.facts.get(task)
         if fact is None and past.failure:  # it failed before the task was asked: perhaps it still does
-            logic = recompute(self.usecase, record, dict(texts), past.now)
+            logic = recompute(self.usecase, record, texts, past.now)
             if "error" in logic.get(failed_step(past), {}):
                 return Redone(failed=failed_step(past))
         return Redone(failed=task) if fact is not None else Redone(needs=((task, NEW),))
@@ -215,17 +218,20 @@ class _Checks:
     def __init__(self, redo: Redo, past: Past, record: str, request: Any) -> None:
         self.redo, self.past, self.record, self.request = redo, past, record, request
 
+    @cached_property
+    def _intake(self) -> Intake:
+        return Intake(self.request, self.request, self.record, self.redo.vault.open_salt(self.past.salt))
+
     def all(self) -> None:
         """Of the tasks that are given nothing by other steps. Raises Missing."""
         for step in self.redo.tasks:
-            if self.redo.usecase.graph.by_name.keys().isdisjoint(step.needs):
+            if step.name not in self.redo.given:
                 self.one(step, {}, {})
 
     def one(self, step: Step, values: Mapping[str, Any], texts: Mapping[str, str]) -> None:
         """Of a task that is given ``values`` of logic, and results of tasks as ``texts``. Raises Missing."""
         fact = self.past.facts.get(step.name)
-        salt = self.redo.vault.open_salt(self.past.salt)
-        known = Known(self.redo.usecase, Intake(self.request, self.request, self.record, salt), self.past.now)
+        known = Known(self.redo.usecase, self._intake, self.past.now)
         known.values.update(values)
         known.texts.update(texts)
         try:

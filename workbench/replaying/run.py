@@ -12,10 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from chalicelib.calling.routing import Routing
-from chalicelib.errors import SettingsError
-from chalicelib.manifest import Manifest
 from chalicelib.usecase import UseCase
-from chalicelib.vault import LOCAL_KEY
 from workbench import pricing
 from workbench.project import Project
 from workbench.replaying import sources
@@ -28,9 +25,8 @@ from workbench.replaying.report import Report
 from workbench.replaying.spread import spread
 from workbench.replaying.tally import Tally
 from workbench.replaying.versions import Version, versions_of
-from workbench.replaying.window import Window, latest, parts, settle
-from workbench.replaying.work import Job, Tell, reader, silent
-from workbench.snapshots import check_schema
+from workbench.replaying.window import Content, Window, latest, parts, settle
+from workbench.replaying.work import Job, Tell, checked_reader, key_file_of, silent
 
 PART = 5_000  # decisions that a worker gets at a time
 CURVED = 10_000  # of the newest decisions a report's curves are of
@@ -56,31 +52,33 @@ class Asked:
     dask: str | None = None
 
 
+def opened(url: str, asked: Asked) -> tuple[Engine, Window, Content]:
+    """What is asked about, cut to its limit, and what there is of it without one.
+
+    Raises CannotReplay, SettingsError (another schema), Unreadable.
+    """
+    engine = checked_reader(url)
+    settled, content = settle(engine, Window.of(asked.use_case, asked.since, asked.until, asked.stage))
+    return engine, latest(engine, settled, asked.limit), content
+
+
 class Replay:
     """A window, a candidate, and the versions that decided: everything is settled before a decision is read.
 
     Raises CannotReplay, SettingsError (another schema), Unreadable. Nothing is written.
     """
 
-    def __init__(self, project: Project, url: str, asked: Asked, candidate: Candidate | None = None) -> None:
+    def __init__(self, project: Project, url: str, asked: Asked) -> None:
         self.project, self.url, self.asked = project, url, asked
-        self.engine: Engine = reader(url)
-        check_schema(self.engine)
-        wanted = Window.of(asked.use_case, asked.since, asked.until, asked.stage)
-        settled, self.content = settle(self.engine, wanted)
-        self.window = latest(self.engine, settled, asked.limit)
-        self.stage: str = settled.stage or ""
-        self.candidate = (candidate or self._candidate()).under(asked.settings)
+        self.engine, self.window, self.content = opened(url, asked)
+        self.stage: str = self.window.stage or ""
+        self.candidate = self._candidate().under(asked.settings)
         self.usecase: UseCase = self.candidate.load()
         self.versions: dict[str, Version] = versions_of(self.engine, asked.use_case, self.content.versions)
 
     @property
     def total(self) -> int:
         return min(self.content.total, self.asked.limit or self.content.total)
-
-    @property
-    def ranked(self) -> bool:
-        return "outcome" not in self.usecase.graph.decision_model.model_fields
 
     def _candidate(self) -> Candidate:
         asked = self.asked
@@ -91,10 +89,9 @@ class Replay:
         return sources.of_notebook(self.project, asked.use_case, self.stage, asked.notebook)
 
     def jobs(self, candidates: tuple[Candidate, ...], window: Window | None = None) -> list[Job]:
-        key = self.project.root / LOCAL_KEY
         window, is_spread = window or self.window, self.asked.workers > 1 or self.asked.dask is not None
         cut = parts(self.engine, window, PART) if is_spread else [window]
-        return [Job(self.url, part, candidates, self.versions, self.ranked, str(key)) for part in cut]
+        return [Job(self.url, part, candidates, self.versions, key_file_of(self.project)) for part in cut]
 
     def tallies(self, candidates: tuple[Candidate, ...], window: Window, tell: Tell = silent) -> list[Tally]:
         return spread(self.jobs(candidates, window), self.asked.workers, self.asked.dask, tell)
@@ -213,11 +210,3 @@ def _nothing(report: Report, vanished: list[str]) -> str:
         else ""
     )
     return f"{said}: {tasks}. Calling for them would cost about ${total.estimate:,.2f}{missing}{hint}"
-
-
-def manifest_of(project: Project) -> Manifest:
-    """What was built. Raises CannotReplay."""
-    try:
-        return Manifest.read(project.generated)
-    except SettingsError as error:
-        raise CannotReplay("; ".join(error.problems)) from None

@@ -27,15 +27,14 @@ from workbench.replaying.candidate import Candidate
 from workbench.replaying.errors import CannotReplay
 from workbench.replaying.past import Past, pages
 from workbench.replaying.redo import Redo, Redone, failed_step, is_late
-from workbench.replaying.run import Asked
+from workbench.replaying.run import Asked, opened
 from workbench.replaying.versions import Version, versions_of
-from workbench.replaying.window import Window, latest, settle
-from workbench.replaying.work import Job, collected, reader, vault_of
-from workbench.snapshots import check_schema
+from workbench.replaying.work import Decider, Job, collected, key_file_of, reader
 
 SEEDS = ("1", "2")  # of other processes' hashes
 LOOKED_AT = 10  # differing decisions of a version that are run again
 SHOWN = 10
+Case = tuple[str, dict[str, str], datetime]  # the request's record, task -> its result, the decision's time
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object that has no text of its own: different each time
 
 
@@ -107,51 +106,34 @@ class Check:
 
 def self_check(project: Project, url: str, asked: Asked) -> Check:
     """Run every decision of the period again. Raises as ``Replay`` does."""
-    from chalicelib.vault import LOCAL_KEY
-
-    engine = reader(url)
-    check_schema(engine)
-    window, content = settle(engine, Window.of(asked.use_case, asked.since, asked.until, asked.stage))
+    engine, window, content = opened(url, asked)
     versions = versions_of(engine, asked.use_case, content.versions)
-    job = Job(url, latest(engine, window, asked.limit), (), versions, key_file=str(project.root / LOCAL_KEY))
+    job = Job(url, window, (), versions, key_file_of(project), memo=False)
     check = Check(asked.use_case, runtimes={name: one.differs for name, one in versions.items() if one.differs})
-    suspects = _run(job, check)
+    redos = {name: Decider(job, one.candidate).redo for name, one in versions.items()}
+    suspects = _run(job, check, redos)
     if not check.checked:
         why = "; ".join(f"{reason} ({count:,})" for reason, count in check.apart.most_common(3))
         raise CannotReplay(f"no decision of {asked.use_case} can be run again: {why}")
-    for version, pasts in suspects.items():
-        _explain(check, versions[version], job, pasts)
+    for name, pasts in suspects.items():
+        _explain(check, versions[name], redos[name], pasts)
     return check
 
 
-def _run(job: Job, check: Check) -> dict[str, list[Past]]:
+def _run(job: Job, check: Check, redos: dict[str, Redo]) -> dict[str, list[Past]]:
     """Count; gives some of the decisions of each version that differ."""
-    redos: dict[str, Redo] = {}
     suspects: dict[str, list[Past]] = {}
     for page in collected(pages(reader(job.url), job.window)):
         # in another order: a step that counts its calls would find them as they came
         Random(len(page)).shuffle(page)  # noqa: S311
         for past in page:
-            redo = redos.get(past.version) or redos.setdefault(past.version, _redo(job, past.version))
-            if redo is _NONE or (why := _not_comparable(past)):
-                check.apart["the store does not have their version" if redo is _NONE else why] += 1
+            redo = redos.get(past.version)
+            if redo is None or (why := _not_comparable(past)):
+                check.apart["the store does not have their version" if redo is None else why] += 1
             elif not _is_same(check, redo, past):
                 some = suspects.setdefault(past.version, [])
                 some.extend([past] if len(some) < LOOKED_AT else [])
     return suspects
-
-
-_NONE: Any = object()  # of a version that the store does not have
-
-
-def _redo(job: Job, version: str) -> Redo:
-    from chalicelib.bootstrap import blobs
-
-    known = job.versions.get(version)
-    if known is None:
-        return _NONE  # type: ignore[no-any-return]
-    usecase = known.candidate.load()
-    return Redo(usecase, job.versions, vault_of(job.key_file), blobs(job.url or "").fetch, memo=False)
 
 
 def _not_comparable(past: Past) -> str:
@@ -183,10 +165,9 @@ def _said(again: Redone) -> str:
     return again.decision or f"failed in {again.failed}"
 
 
-def _explain(check: Check, version: Version, job: Job, pasts: list[Past]) -> None:
+def _explain(check: Check, version: Version, redo: Redo, pasts: list[Past]) -> None:
     """Which steps of a version do not always give the same."""
-    redo = _redo(job, version.name)
-    cases = [_case(redo, past) for past in pasts]
+    cases = [(*redo.inputs(past), past.now) for past in pasts]
     here = [run_steps(redo.usecase, cases, seed) for seed in ("", "0")]
     elsewhere = [_in_process(version.candidate, cases, seed) for seed in SEEDS]
     found = Counter[str]()
@@ -209,16 +190,7 @@ def _first_differing(usecase: UseCase, runs: tuple[dict[str, str], ...]) -> str:
     return ""
 
 
-def _case(redo: Redo, past: Past) -> dict[str, Any]:
-    outputs = {
-        task: redo.text(text)
-        for task, fact in past.facts.items()
-        if (text := redo.fallbacks.get(task) if fact.failed else fact.output) is not None
-    }
-    return {"record": redo.text(past.request), "outputs": outputs, "now": past.now.isoformat()}
-
-
-def run_steps(usecase: UseCase, cases: list[dict[str, Any]], seed: str) -> list[dict[str, str]]:
+def run_steps(usecase: UseCase, cases: list[Case], seed: str) -> list[dict[str, str]]:
     """Of each case: step -> its result, or what it raised, as text. ``seed``: of the order they are run in; empty: as
     they come. The first of another order is run once more, so that what is counted gets out of step, too."""
     order = list(range(len(cases)))
@@ -227,13 +199,13 @@ def run_steps(usecase: UseCase, cases: list[dict[str, Any]], seed: str) -> list[
         order.insert(0, order[-1])
     found: dict[int, dict[str, str]] = {}
     for at in order:
-        case = cases[at]
-        made = recompute(usecase, case["record"], dict(case["outputs"]), datetime.fromisoformat(case["now"]))
+        record, outputs, now = cases[at]
+        made = recompute(usecase, record, outputs, now)
         found[at] = {name: ADDRESS.sub("", canonical(one)) for name, one in made.items()}
     return [found[at] for at in range(len(cases))]
 
 
-def _in_process(candidate: Candidate, cases: list[dict[str, Any]], seed: str) -> list[dict[str, str]]:
+def _in_process(candidate: Candidate, cases: list[Case], seed: str) -> list[dict[str, str]]:
     """The same in a process of its own, whose sets and dicts are in another order."""
     import os
     import pickle

@@ -149,8 +149,8 @@ def _outcome(redone: Redone) -> str:
 
 def _numbers(redo: Redo, past: Past) -> set[float]:
     """Every number in the steps' results and in the facts."""
-    outputs = {task: redo.text(fact.output) for task, fact in past.facts.items() if fact.output is not None}
-    logic = recompute(redo.usecase, redo.text(past.request), dict(outputs), past.now)
+    record, outputs = redo.inputs(past)
+    logic = recompute(redo.usecase, record, outputs, past.now)
     found = set[float]()
     waiting: list[Any] = [one.get("result") for one in logic.values()] + [json.loads(text) for text in outputs.values()]
     while waiting and len(found) < 10_000:

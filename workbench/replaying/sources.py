@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from workbench.project import Project, requirements
 from workbench.replaying.candidate import Candidate
 from workbench.replaying.errors import CannotReplay
 from workbench.replaying.versions import versions_of
+from workbench.validation.plan import BadSetting, Refused, read_stage
 
 
 def of_notebook(project: Project, name: str, stage: str, path: Path | None = None) -> Candidate:
@@ -38,7 +38,8 @@ def of_notebook(project: Project, name: str, stage: str, path: Path | None = Non
     made = make(Ingredients(shown, name, data, {}, requirements(project)))
     if made.entry is None:
         raise CannotReplay(_not_built(shown, [one for one in made.problems if one.severity == "error"]))
-    return _candidate(name, made.code, made.entry, shown, _overrides(_stage(project, stage), name))
+    overrides = stages.overrides_of(_stage(project, stage), name)
+    return Candidate.of_entry(name, made.code, made.entry, overrides, shown)
 
 
 def at(project: Project, name: str, stage: str, revision: str) -> Candidate:
@@ -59,7 +60,7 @@ def at(project: Project, name: str, stage: str, revision: str) -> Candidate:
     if examined is None:
         raise CannotReplay(_not_built(shown, problems))
     content = stages.parse(state.stages[stage]) if stage in state.stages else {}
-    return _candidate(name, drafted.code, examined.entry, shown, _overrides(content, name))
+    return Candidate.of_entry(name, drafted.code, examined.entry, stages.overrides_of(content, name), shown)
 
 
 def decided_by(engine: Engine, name: str, version: str) -> Candidate:
@@ -77,24 +78,10 @@ def decided_by(engine: Engine, name: str, version: str) -> Candidate:
 
 
 def _stage(project: Project, stage: str) -> Any:
-    path = project.stages / f"{stage}.yaml"
     try:
-        return stages.parse(path.read_bytes())
-    except OSError:
-        known = ", ".join(sorted(one.stem for one in project.stages.glob("*.yaml"))) or "none"
-        raise CannotReplay(f"there is no stage {stage!r}: usecases/stages/ has {known}") from None
-    except ValueError as error:
-        raise CannotReplay(f"{project.relative(path)} is not YAML: {error}") from None
-
-
-def _overrides(content: Any, name: str) -> dict[str, Any]:
-    return stages.overrides_of(content, name)
-
-
-def _candidate(name: str, code: str, entry: Mapping[str, Any], what: str, overrides: dict[str, Any]) -> Candidate:
-    cells = tuple(tuple(cell) for cell in entry["cells"])
-    asks = {step["name"]: list(step["asks"]) for step in entry["steps"] if step.get("asks")}
-    return Candidate(name, code, overrides, entry["notebook"], cells, entry["tasks"], what, asks)
+        return read_stage(project, stage)
+    except (BadSetting, Refused) as error:
+        raise CannotReplay(str(error)) from None
 
 
 def _not_built(path: str, problems: list[Problem]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
@@ -43,20 +43,10 @@ def _sum(results: Iterable[list[Tally]], tell: Tell) -> list[Tally]:
 
 def _results(executor: Executor, jobs: Sequence[Job]) -> Iterator[list[Tally]]:
     """In the order of the parts, so that the first examples are the same however many workers there are."""
-    futures: dict[Future[list[Tally]], int] = {executor.submit(work, job): at for at, job in enumerate(jobs)}
-    waiting: dict[int, list[Tally]] = {}
-    following = 0
     try:
-        for future in as_completed(futures):
-            waiting[futures[future]] = future.result()
-            while following in waiting:
-                yield waiting.pop(following)
-                following += 1
+        yield from executor.map(work, jobs)
     except BrokenProcessPool:
         raise CannotReplay("a worker died: is there memory for so many? Try fewer with --workers") from None
-    finally:
-        for future in futures:
-            future.cancel()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from workbench.export import RETRIED_WITHIN
 from workbench.replaying.errors import CannotReplay
 
 LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-SINGLE = cast(decisions.c.id, Text)  # as text from the database itself: a UUID object for each row takes its time
+ID_TEXT = cast(decisions.c.id, Text)  # as text from the database itself: a UUID object for each row takes its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +104,14 @@ def latest(engine: Engine, window: Window, limit: int | None) -> Window:
     """The window cut to its newest ``limit`` decisions."""
     if limit is None:
         return window
-    newest: Select[Any] = select(SINGLE.label("id")).where(*window.exact()).order_by(decisions.c.id.desc())
+    newest: Select[Any] = select(ID_TEXT.label("id")).where(*window.exact()).order_by(decisions.c.id.desc())
     first = next(iter(stream(engine, newest.offset(limit).limit(1))), None)
     return window if first is None else window.between(first.id, window.upto)
 
 
 def parts(engine: Engine, window: Window, size: int) -> list[Window]:
     """The window in parts of about ``size`` decisions, in their order."""
-    ids = select(SINGLE.label("id")).where(*window.conditions()).order_by(decisions.c.id)
+    ids = select(ID_TEXT.label("id")).where(*window.conditions()).order_by(decisions.c.id)
     bounds = [row.id for number, row in enumerate(stream(engine, ids), 1) if number % size == 0]
     edges = [window.after, *bounds, window.upto]
     return [window.between(after, upto) for after, upto in pairwise(edges) if after < upto]

@@ -23,13 +23,16 @@ from chalicelib.sensitive import SEALED, Masking
 from chalicelib.store.reading import open_reader
 from chalicelib.usecase import version_of
 from chalicelib.vault import Vault
+from workbench.project import Project
 from workbench.replaying.candidate import Candidate
 from workbench.replaying.errors import CannotReplay
 from workbench.replaying.past import Past, pages
+from workbench.replaying.ranks import is_ranked
 from workbench.replaying.redo import Redo, Redone
 from workbench.replaying.tally import Tally
 from workbench.replaying.versions import Version
 from workbench.replaying.window import Window
+from workbench.snapshots import check_schema
 
 YOUNG, PAGES = 50_000, 20  # objects made, and pages read, until the collector looks at them
 
@@ -43,7 +46,6 @@ class Job:
     window: Window
     candidates: tuple[Candidate, ...]
     versions: dict[str, Version]
-    ranked: bool = False
     key_file: str | None = None
     memo: bool = True
 
@@ -71,7 +73,7 @@ class Decider:
     def __init__(self, job: Job, candidate: Candidate) -> None:
         usecase, self.vault = _use_case(candidate), vault_of(job.key_file)
         self.redo = Redo(usecase, job.versions, self.vault, blobs(job.url or _own_url()).fetch, job.memo)
-        self.tally = Tally(job.ranked)
+        self.tally = Tally(is_ranked(usecase))
         self.is_sensitive = usecase.sensitive
 
     def take(self, page: Sequence[Past]) -> None:
@@ -107,6 +109,13 @@ class Decider:
             return text, {name: value for name, value in json.loads(text).items() if name == "outcome"}
 
 
+def checked_reader(url: str) -> Engine:
+    """The same, of a database whose schema suits. Raises SettingsError where it does not, too."""
+    engine = reader(url)
+    check_schema(engine)
+    return engine
+
+
 @lru_cache(maxsize=2)
 def reader(url: str | None) -> Engine:
     """The process's engine for a database. Raises Unreadable, SettingsError, CannotReplay."""
@@ -132,6 +141,11 @@ def _use_case(candidate: Candidate) -> Any:
             _LOADED.clear()
         _LOADED[key] = candidate.load()
     return _LOADED[key]
+
+
+def key_file_of(project: Project) -> str:
+    """Where the local stage keeps its encryption key."""
+    return str(project.root / vaults.LOCAL_KEY)
 
 
 def vault_of(key_file: str | None) -> Vault:

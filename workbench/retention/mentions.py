@@ -111,8 +111,8 @@ def replace_mentions(database: Database, subject: str, found: Mentions, blobs: B
     for decision_id in found.decisions:
         name, replaced = f"{FORGOTTEN}-{token_hex(4)}", list[S3Object]()
         with in_turn(database) as connection:
-            keyed = {decisions: decisions.c.id} | {one: one.c.decision_id for one in OF_DECISIONS.values()}
-            for table, key in keyed.items():
+            for table in (decisions, *OF_DECISIONS.values()):
+                key = table.c.id if table is decisions else table.c.decision_id
                 for row in connection.execute(select(table).where(key == decision_id)).mappings().all():
                     replaced += _replace(connection, table, dict(row), _Renaming(subject, name, blobs or Blobs()))
         for old in replaced:  # an earlier version, where a bucket keeps them
