@@ -41,6 +41,7 @@ test: setup ## Everything that guards main
 	$(BIN)/artemis build --check
 	$(BIN)/artemis contract --check
 	$(BIN)/artemis clean --check
+	$(BIN)/artemis policy --check
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder  # else the longest files, of few tests, come last
 	$(BIN)/artemis test --jobs $(TEST_WORKERS)
 

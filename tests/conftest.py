@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-pytest_plugins = ["buckets", "databases", "replayed"]
+pytest_plugins = ["buckets", "databases", "replayed", "tools"]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -21,6 +21,12 @@ class ThreadLocalChalice(Chalice):
         super().__init__(*args, **kwargs)
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """Answers an event of API Gateway. Raises ValueError for any other: Lambda then counts a failed invocation."""
+        if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
+            # what it holds is nobody's business: only its shape is told
+            names = ", ".join(sorted(map(str, event))[:20]) if isinstance(event, dict) else ""
+            keys = f" with the keys {names}" if names else ""
+            raise ValueError(f"not an event of API Gateway (REST, v1), but {type(event).__name__}{keys}")
         try:
             return super().__call__(event, context)
         finally:

@@ -1,0 +1,1 @@
+"""From what was built to what runs: packages, policies, templates, deployments."""
