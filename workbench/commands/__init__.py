@@ -33,6 +33,7 @@ COMMANDS = {
     "export": "workbench.commands.export:export",
     "purge": "workbench.commands.purge:purge",
     "forget": "workbench.commands.forget:forget",
+    "config": "workbench.commands.config:config",
     "policy": "workbench.commands.package:policy",
     "package": "workbench.commands.package:package",
     "demo": "workbench.commands.demo:demo",

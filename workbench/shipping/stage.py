@@ -95,9 +95,10 @@ def read(root: Path, stage: str) -> Deployed:
         **_mapping(config, "environment_variables"),
         **_mapping(own, "environment_variables"),
     }
+    content["artemis"] = {**_mapping(config, "artemis"), **_mapping(own, "artemis")}
     problems = _check(stage, content)
     try:
-        options = Options.model_validate({**_mapping(config, "artemis"), **_mapping(own, "artemis")})
+        options = Options.model_validate(content["artemis"])
     except ValidationError as error:
         problems += [f"artemis.{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
         options = Options()
