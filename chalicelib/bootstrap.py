@@ -20,6 +20,7 @@ from chalicelib.engine import Engine
 from chalicelib.folder_objects import Folder
 from chalicelib.history import Asker, History, Stored, nothing_before
 from chalicelib.manifest import GENERATED, Manifest
+from chalicelib.observed import Observe
 from chalicelib.photo import PhotoPolicy
 from chalicelib.providers import PROVIDERS, make
 from chalicelib.service import Service
@@ -28,6 +29,8 @@ from chalicelib.settings import load as load_settings
 from chalicelib.vault import LOCAL_KEY, Vault
 from chalicelib.warmup import without_collector
 from chalicelib.workers import Workers
+
+ON_LAMBDA = "AWS_LAMBDA_RUNTIME_API"  # set by Lambda for the process of a function
 
 
 def engine(
@@ -138,7 +141,20 @@ def build(settings: Settings, manifest: Manifest) -> Service:
     vault = vault_of(settings.encryption_keys, settings.stage)
     identity = router(settings.routing, url, vault=vault).identity
     deciding = engine(settings.routing, url, stage=settings.stage, use_cases=frozenset(manifest.names), vault=vault)
-    return Service(settings, manifest, deciding, partial(_store, url), identity, vault, blobs(url, settings.objects))
+    apart = blobs(url, settings.objects)
+    return Service(settings, manifest, deciding, partial(_store, url), identity, vault, apart, tuple(OBSERVERS))
+
+
+OBSERVERS: list[Observe] = []  # of every service made from now on; a server adds its own before it makes the app
+
+
+def log_as_json(settings: Settings) -> None:
+    """Structured logs from now on, with a line for each decision; on Lambda with its metrics."""
+    from chalicelib.logs import configure, log_decision
+
+    configure(settings.stage, settings.log_level)
+    if not OBSERVERS:
+        OBSERVERS.append(log_decision(with_metrics=ON_LAMBDA in os.environ))
 
 
 class _Current:
@@ -157,9 +173,14 @@ class _Current:
                 built_at, manifest = _built_at(), Manifest.read()
                 settings = load_settings(os.environ, manifest.stages, manifest.use_cases, PROVIDERS, manifest.sensitive)
                 logging.getLogger("artemis").setLevel(settings.log_level)
+                if ON_LAMBDA in os.environ:
+                    log_as_json(settings)
                 made = self._service = build(settings, manifest)
                 self._built_at = built_at
         return made
+
+    def forget(self) -> None:
+        self._service = None
 
 
 def _built_at() -> float:
@@ -169,4 +190,10 @@ def _built_at() -> float:
         return 0.0
 
 
-service = _Current().service
+_CURRENT = _Current()
+service = _CURRENT.service
+
+
+def renew() -> None:
+    """The next request finds a service made anew: for a server that has added observers."""
+    _CURRENT.forget()

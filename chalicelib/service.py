@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -21,6 +21,7 @@ from chalicelib.errors import Gone, NotFound
 from chalicelib.facts import canonical
 from chalicelib.manifest import Manifest, decisions_path, snake
 from chalicelib.notices import failed, log_degraded
+from chalicelib.observed import Observe, tell
 from chalicelib.rows import FORGOTTEN, Record, Taken, answer_rows, decision_row, envelope, result_rows
 from chalicelib.run import Attempt, Intake
 from chalicelib.runtime import version_row
@@ -67,6 +68,7 @@ class Service:
         identity: which versions of models were seen.
         vault: seals and opens what is sensitive.
         blobs: keeps large texts apart.
+        observers: are told of each decision once it is stored; what they raise is logged.
     """
 
     def __init__(
@@ -78,9 +80,11 @@ class Service:
         identity: Identity | None = None,
         vault: Vault | None = None,
         blobs: Blobs | None = None,
+        observers: Sequence[Observe] = (),
     ) -> None:
         self.settings, self.manifest, self.engine, self.store = settings, manifest, engine, store
         self.identity, self.vault, self.blobs = identity or Identity(), vault or Vault(), blobs or Blobs()
+        self.observers = observers
         self._use_cases: dict[tuple[str, int], UseCase] = {}
         self._stored_versions: set[tuple[str, str]] = set()
         self._lock = Lock()
@@ -140,6 +144,8 @@ class Service:
         if usecase.sensitive:
             record = sealing.sealed_record(record, usecase, request, self.vault)
         self._save(self.blobs.put_away(record, asked.left()), asked, attempt)
+        if self.observers:
+            tell(self.observers, record.decision, run, self.manifest.pricing)
         if run.degraded:
             log_degraded(decision_id, usecase, run)
         if run.failure:

@@ -61,14 +61,18 @@ def serve(
     threads: int = 8,
     max_body: int = MAX_BODY,
     on_ready: Callable[[str], None] | None = None,
+    on_exit: Callable[[int], None] | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then returns.
 
-    ``port`` 0 takes a free one; ``on_ready`` is called once with the URL when the socket listens. An app
+    ``port`` 0 takes a free one; ``on_ready`` is called once with the URL when the socket listens, ``on_exit`` with the
+    pid of each worker that ended. An app
     that cannot be made, or an address that cannot be had, exits with code 2 and says why on stderr.
     """
     listener = _listen(host, port)
-    own = {"bind": f"fd://{listener.detach()}", "workers": workers, "threads": threads}
+    own: dict[str, Any] = {"bind": f"fd://{listener.detach()}", "workers": workers, "threads": threads}
+    if on_exit:
+        own["child_exit"] = lambda _arbiter, worker: on_exit(worker.pid)
     server = _Server(lambda: WsgiAdapter(app_factory(), max_body), own, on_ready)
     code = server.run_to_end()
     if refusal := server.refusal():

@@ -12,6 +12,8 @@ from typing import Any
 
 from chalice.app import Chalice, Request
 
+from chalicelib.request_id import REQUEST_ID
+
 
 class ThreadLocalChalice(Chalice):
     """A Chalice app that any number of threads may call at once."""
@@ -27,9 +29,11 @@ class ThreadLocalChalice(Chalice):
             names = ", ".join(sorted(map(str, event))[:20]) if isinstance(event, dict) else ""
             keys = f" with the keys {names}" if names else ""
             raise ValueError(f"not an event of API Gateway (REST, v1), but {type(event).__name__}{keys}")
+        token = REQUEST_ID.set(event["requestContext"].get("requestId"))
         try:
             return super().__call__(event, context)
         finally:
+            REQUEST_ID.reset(token)
             # A body may be megabytes: an idle thread must not keep it, nor show it to whoever runs next.
             self._local.__dict__.clear()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
@@ -28,6 +28,7 @@ class Server:
     url: str
     process: subprocess.Popen[str]
     log: Path
+    announced: str = ""  # what it said until it answered
 
 
 def copy_runtime(root: Path) -> None:
@@ -44,9 +45,11 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(project: Path, folder: Path, database: Path, **changes: str) -> Iterator[Server]:
+def serving(
+    project: Path, folder: Path, database: Path, arguments: Sequence[str] = (), **changes: str
+) -> Iterator[Server]:
     """The server of a project, logging into ``folder``. It is stopped at the end, whatever hangs in it."""
-    command = [sys.executable, "-m", "workbench", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "workbench", "serve", "--port", "0", *arguments]
     settings = {"ARTEMIS_DATABASE_URL": f"sqlite:///{database}", "PYTHONPATH": str(project), **changes}
     log = folder / "server.log"
     with log.open("w") as errors:
@@ -61,7 +64,7 @@ def serving(project: Path, folder: Path, database: Path, **changes: str) -> Iter
         )
     try:
         assert process.stdout is not None
-        yield Server(_url(process.stdout, process, log), process, log)
+        yield Server(*_url(process.stdout, process, log))
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -71,13 +74,14 @@ def serving(project: Path, folder: Path, database: Path, **changes: str) -> Iter
         process.wait(5)
 
 
-def _url(lines: IO[str], process: subprocess.Popen[str], log: Path) -> str:
-    timer = threading.Timer(START_SECONDS, process.kill)
+def _url(lines: IO[str], process: subprocess.Popen[str], log: Path) -> tuple[str, subprocess.Popen[str], Path, str]:
+    said, timer = "", threading.Timer(START_SECONDS, process.kill)
     timer.start()
     try:
         for line in lines:
+            said += line
             if found := re.search(r"answers at (http://127\.0\.0\.1:\d+)", line):
-                return found[1]
+                return found[1], process, log, said
     finally:
         timer.cancel()
     raise AssertionError(f"the server did not start: {log.read_text()}")

@@ -67,7 +67,13 @@ def api(unzipped: Path, packed: Packed, tmp_path_factory: pytest.TempPathFactory
             yield running_api
 
 
-def test_it_decides_under_the_runtimes_client_by_the_stages_providers(api: RuntimeApi) -> None:
+def logged(unzipped: Path) -> list[dict[str, Any]]:
+    """What the function wrote to its log."""
+    text = (unzipped.parent / "app.app.log").read_text("utf-8")
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def test_it_decides_under_the_runtimes_client_by_the_stages_providers(api: RuntimeApi, unzipped: Path) -> None:
     kind, answer = api.invoke(
         decide("profile-photo-review", {"user_id": "u-1", "photo": {"s3": "s3://member-photos/portrait.jpg"}})
     )
@@ -85,6 +91,12 @@ def test_it_decides_under_the_runtimes_client_by_the_stages_providers(api: Runti
         )
     )
     assert json.loads(again["body"]) == envelope
+    (line,) = [line for line in logged(unzipped) if line.get("decision_id") == envelope["id"]]
+    assert line["Decisions"] == 1 and line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Artemis"
+    assert line["request_id"] == "r-1" and {call["provider"] for call in line["calls"]} == {
+        "rekognition",
+        "google_vision",
+    }
 
 
 @pytest.mark.parametrize(

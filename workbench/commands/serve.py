@@ -24,9 +24,23 @@ if TYPE_CHECKING:
 @click.option("--stage", default=None, help="Stage to serve; default: ARTEMIS_STAGE, or local.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1), help="Threads of each.")
+@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Prometheus' /metrics there; default: nowhere.")
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Address of --metrics-port.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="Default: text on the local stage, else json.")
 @click.option("--watch", is_flag=True, help="Build whenever something is saved, and serve it; on the local stage.")
 @click.option("--emulators", is_flag=True, help="On emulated clouds, without any real account; in a checkout only.")
-def serve(host: str, port: int, stage: str | None, workers: int, threads: int, watch: bool, emulators: bool) -> None:
+def serve(
+    host: str,
+    port: int,
+    stage: str | None,
+    workers: int,
+    threads: int,
+    metrics_port: int | None,
+    metrics_host: str,
+    log_format: str | None,
+    watch: bool,
+    emulators: bool,
+) -> None:
     """Serve the built use cases over HTTP.
 
     With --emulators the stage's providers find emulated clouds, any stage's: Rekognition and Vision answer by the local
@@ -47,9 +61,11 @@ def serve(host: str, port: int, stage: str | None, workers: int, threads: int, w
                 note_stale_stage(project, os.environ.get("ARTEMIS_STAGE", "local"))
             _app()  # before anything is announced
             _check_database()
+            _log(log_format)
         except SettingsError as error:
             raise CannotRun(str(error)) from None
-        run(_app, host=host, port=port, workers=workers, threads=threads, on_ready=say)
+        with _measuring(metrics_host, metrics_port) as on_exit:
+            run(_app, host=host, port=port, workers=workers, threads=threads, on_ready=say, on_exit=on_exit)
 
 
 IDLE: AbstractContextManager[None] = nullcontext()
@@ -69,6 +85,36 @@ def _emulating(project: Project) -> Iterator[Callable[[str], None]]:
             yield lambda url: _say_where(url, made.introduction(project, url))
     except NoEmulators as error:
         raise CannotRun(str(error)) from None
+
+
+def _log(form: str | None) -> None:
+    """In JSON, with a line for each decision, where people are not who reads it."""
+    from chalicelib import bootstrap
+    from chalicelib.settings import LOCAL
+
+    settings = bootstrap.service().settings
+    if form == "json" or (form is None and settings.stage != LOCAL):
+        bootstrap.log_as_json(settings)
+        bootstrap.renew()
+
+
+@contextmanager
+def _measuring(host: str, port: int | None) -> Iterator[Callable[[int], None] | None]:
+    """Prometheus' metrics, where they are wanted; gives what is told of workers that ended."""
+    if port is None:
+        yield None
+        return
+    from chalicelib import bootstrap
+    from serving.metrics import measuring
+
+    try:
+        with measuring(host, port) as (observe, on_exit, taken):
+            bootstrap.OBSERVERS.append(observe)
+            bootstrap.renew()
+            click.echo(f"Prometheus' metrics are at http://{host}:{taken}/metrics")
+            yield on_exit
+    except OSError as error:
+        raise CannotRun(f"no metrics on {host}, port {port}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _watching(project: Project) -> AbstractContextManager[None]:

@@ -1,0 +1,94 @@
+"""What is told of each decision to whoever counts: a log, metrics. Numbers and names only, nothing that was asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.asking import Call
+from chalicelib.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One decision, as it was stored.
+
+    Args:
+        status: "decided" or "failed"; ``failure``: of what kind.
+        duration_ms: from the request's beginning until its decision was there to be stored.
+        steps: step -> milliseconds.
+        calls: every question to a provider, answered again from the store or not.
+        degraded: how many fallbacks and stand-ins it was decided with.
+        cost: what the calls came to by the price list, in US dollars.
+    """
+
+    id: str
+    use_case: str
+    version: str
+    stage: str
+    client: str
+    status: str
+    outcome: str | None
+    failure: str | None
+    duration_ms: float
+    steps: Mapping[str, float]
+    calls: list[Call]
+    degraded: int
+    cost: float
+
+    @property
+    def reused(self) -> int:
+        """Calls that were answered by what an earlier one had paid for."""
+        return sum(not call.paid for call in self.calls if call.error is None)
+
+    @property
+    def provider_errors(self) -> dict[str, int]:
+        """Provider -> calls that it did not answer."""
+        found: dict[str, int] = {}
+        for call in self.calls:
+            if call.error is not None:
+                found[call.provider] = found.get(call.provider, 0) + 1
+        return found
+
+
+log = logging.getLogger("artemis")
+
+Observe = Callable[[Observed], None]
+
+
+def tell(observers: Sequence[Observe], row: Mapping[str, Any], run: Run, prices: Mapping[str, Any]) -> None:
+    """Tell of a decision that is stored. It is answered whether or not it can be counted."""
+    try:
+        seen = observed(row, run, prices)
+        for observe in observers:
+            observe(seen)
+    except Exception:
+        log.exception("decision %s is stored, and could not be counted", row["id"])
+
+
+def observed(row: Mapping[str, Any], run: Run, prices: Mapping[str, Any]) -> Observed:
+    """What there is to tell of a decision. ``row``: as it was stored; ``prices``: the manifest's."""
+    calls = [call for fact in run.facts if fact.calls for call in fact.calls]
+    return Observed(
+        id=row["id"],
+        use_case=row["use_case"],
+        version=row["version"],
+        stage=row["stage"],
+        client=row["client"],
+        status=row["status"],
+        outcome=row["outcome"],
+        failure=run.failure.kind if run.failure else None,
+        duration_ms=row["duration_ms"],
+        steps={name: round((ended - started) * 1000, 3) for name, (started, ended) in run.clock.items()},
+        calls=calls,
+        degraded=len(run.degraded),
+        cost=_cost(calls, prices) if calls else 0.0,
+    )
+
+
+def _cost(calls: list[Call], prices: Mapping[str, Any]) -> float:
+    from chalicelib import costs
+
+    return costs.rounded(costs.of_calls((call.as_dict() for call in calls), prices).estimate)
