@@ -41,6 +41,10 @@ def _seconds_left() -> float | None:
     return remaining() / 1000 - 1 if remaining else None
 
 
+for _middleware in bootstrap.middleware(_seconds_left):
+    app.register_middleware(_middleware, "http")
+
+
 def _decide(contract: int) -> Callable[[str], Any]:
     @answers
     def decide(name: str) -> Any:

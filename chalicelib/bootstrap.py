@@ -148,6 +148,28 @@ def build(settings: Settings, manifest: Manifest) -> Service:
 OBSERVERS: list[Observe] = []  # of every service made from now on; a server adds its own before it makes the app
 
 
+def report_to_sentry(settings: Settings) -> None:
+    """Errors and traces from now on."""
+    from chalicelib import __version__, sentry
+    from chalicelib.runtime import revision
+
+    assert settings.sentry
+    known = revision()
+    release = f"artemis@{__version__}" + (f"+{known}" if known else "")
+    sentry.start(settings.sentry.dsn, settings.stage, release, settings.sentry.traces, ON_LAMBDA in os.environ)
+    if sentry.trace not in OBSERVERS:
+        OBSERVERS.append(sentry.trace)
+
+
+def middleware(seconds_left: Callable[[], float | None]) -> list[Callable[..., Any]]:
+    """What stands around every request. ``seconds_left``: of an invocation of Lambda."""
+    if service().settings.sentry is None:
+        return []
+    from chalicelib import sentry
+
+    return [sentry.middleware(seconds_left)]
+
+
 def log_as_json(settings: Settings) -> None:
     """Structured logs from now on, with a line for each decision; on Lambda with its metrics."""
     from chalicelib.logs import configure, log_decision
@@ -175,6 +197,8 @@ class _Current:
                 logging.getLogger("artemis").setLevel(settings.log_level)
                 if ON_LAMBDA in os.environ:
                     log_as_json(settings)
+                if settings.sentry:
+                    report_to_sentry(settings)
                 made = self._service = build(settings, manifest)
                 self._built_at = built_at
         return made

@@ -81,7 +81,7 @@ def _fields(seen: Observed) -> dict[str, Any]:
         "client": seen.client,
         "outcome": seen.outcome,
         "duration_ms": seen.duration_ms,
-        "steps": dict(seen.steps),
+        "steps": seen.steps,
         "calls": calls,
         "degraded": seen.degraded,
         "cost_usd": seen.cost,

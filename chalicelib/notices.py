@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.errors import DecisionFailed
@@ -11,6 +12,17 @@ from chalicelib.run import Fact, Failure, Run
 from chalicelib.usecase import UseCase
 
 log = logging.getLogger("artemis")
+
+
+@dataclass(frozen=True, slots=True)
+class FailedStep:
+    """What goes with the log's record of a failed decision, for whoever reports errors. ``detail`` quotes nothing."""
+
+    decision_id: str
+    use_case: str
+    version: str
+    failure: Failure
+    detail: str
 
 
 def log_degraded(decision_id: str, usecase: UseCase, run: Run) -> None:
@@ -36,5 +48,7 @@ def failed(decision_id: str, usecase: UseCase, failure: Failure, facts: list[Fac
     where = f" ({place['notebook']}, cell {place['cell']}, line {place['line']})" if place else ""
     detail = f"{failure.kind.replace('-', ' ')}: {failure.step!r} of {usecase.name}{where}"
     asked = "".join(_unanswered(fact) for fact in facts if fact.task == failure.step)
-    log.error("decision %s: %s: %s%s%s", decision_id, detail, failure.error, asked, traceback_of(failure.error))
+    about = {"_failed": FailedStep(decision_id, usecase.name, usecase.version, failure, detail)}
+    said = (decision_id, detail, failure.error, asked, traceback_of(failure.error))
+    log.error("decision %s: %s: %s%s%s", *said, extra=about)
     return DecisionFailed(failure.status, failure.kind, detail, decision_id=decision_id, step=failure.step, **place)

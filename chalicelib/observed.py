@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter, time
 from typing import Any
 
 from chalicelib.asking import Call
@@ -18,7 +19,7 @@ class Observed:
     Args:
         status: "decided" or "failed"; ``failure``: of what kind.
         duration_ms: from the request's beginning until its decision was there to be stored.
-        steps: step -> milliseconds.
+        spans: step -> when it began and ended, in seconds since 1970.
         calls: every question to a provider, answered again from the store or not.
         degraded: how many fallbacks and stand-ins it was decided with.
         cost: what the calls came to by the price list, in US dollars.
@@ -33,10 +34,15 @@ class Observed:
     outcome: str | None
     failure: str | None
     duration_ms: float
-    steps: Mapping[str, float]
+    spans: Mapping[str, tuple[float, float]]
     calls: list[Call]
     degraded: int
     cost: float
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """Step -> milliseconds."""
+        return {name: round((ended - began) * 1000, 3) for name, (began, ended) in self.spans.items()}
 
     @property
     def reused(self) -> int:
@@ -70,6 +76,7 @@ def tell(observers: Sequence[Observe], row: Mapping[str, Any], run: Run, prices:
 
 def observed(row: Mapping[str, Any], run: Run, prices: Mapping[str, Any]) -> Observed:
     """What there is to tell of a decision. ``row``: as it was stored; ``prices``: the manifest's."""
+    since = time() - perf_counter()  # run.clock is on the performance counter
     calls = [call for fact in run.facts if fact.calls for call in fact.calls]
     return Observed(
         id=row["id"],
@@ -81,7 +88,7 @@ def observed(row: Mapping[str, Any], run: Run, prices: Mapping[str, Any]) -> Obs
         outcome=row["outcome"],
         failure=run.failure.kind if run.failure else None,
         duration_ms=row["duration_ms"],
-        steps={name: round((ended - started) * 1000, 3) for name, (started, ended) in run.clock.items()},
+        spans={name: (began + since, ended + since) for name, (began, ended) in run.clock.items()},
         calls=calls,
         degraded=len(run.degraded),
         cost=_cost(calls, prices) if calls else 0.0,

@@ -1,7 +1,8 @@
 """Settings: environment and stage file in, frozen values out, or every problem at once.
 
 Environment: ``ARTEMIS_STAGE``, ``ARTEMIS_DATABASE_URL``, ``ARTEMIS_DATABASE_AUTH``, ``ARTEMIS_API_KEYS``,
-``ARTEMIS_ENCRYPTION_KEYS``, ``ARTEMIS_LOG_LEVEL``, ``ARTEMIS_ENDPOINTS``. Everything else is in the stage file, which
+``ARTEMIS_ENCRYPTION_KEYS``, ``ARTEMIS_LOG_LEVEL``, ``ARTEMIS_ENDPOINTS``, ``ARTEMIS_SENTRY_DSN``,
+``ARTEMIS_SENTRY_TRACES``. Everything else is in the stage file, which
 the build put in the manifest.
 """
 
@@ -26,6 +27,7 @@ LOCAL = "local"
 DEFAULT_DATABASE = database_settings.LOCAL_DATABASE
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENDPOINT = re.compile(r"(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^@?#\s]*)?")
+DSN = re.compile(r"(https://[\w]+@[^/@?#\s]+|http://[\w]+@(127\.0\.0\.1|localhost)(:\d+)?)/([^@?#\s]*/)?\d+")
 CLIENT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}")  # stored with each decision
 CHALLENGER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 STAGE_KEYS = {*routing.KEYS, "use_cases", "photos", "objects", "deadline"}
@@ -44,6 +46,14 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentry:
+    """Where errors are reported. ``traces``: the share of requests whose trace is sent."""
+
+    dsn: str = field(repr=False)
+    traces: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that is configured. ``deadline`` is in seconds for a whole request."""
 
@@ -57,6 +67,7 @@ class Settings:
     deadline: float = 25.0
     encryption_keys: tuple[str, ...] = field(default=(), repr=False)
     objects: Place | None = None
+    sentry: Sentry | None = None
 
 
 def load(
@@ -89,6 +100,7 @@ def load(
     level = environment.get("ARTEMIS_LOG_LEVEL", "INFO").upper()
     if level not in LOG_LEVELS:
         problems.append(f"ARTEMIS_LOG_LEVEL={level}: use one of {', '.join(LOG_LEVELS)}")
+    sentry = _sentry(environment, problems)
     try:
         urls = endpoints(environment, providers)
     except SettingsError as error:
@@ -106,6 +118,7 @@ def load(
         deadline=float(content.get("deadline", 25)),
         encryption_keys=encryption_keys,
         objects=objects_place(content),
+        sentry=sentry,
     )
 
 
@@ -184,6 +197,16 @@ def endpoints(environment: Mapping[str, str], providers: Collection[str] | None 
     if problems:
         raise SettingsError(problems)
     return dict(entries)
+
+
+def _sentry(environment: Mapping[str, str], problems: list[str]) -> Sentry | None:
+    dsn, share = environment.get("ARTEMIS_SENTRY_DSN"), environment.get("ARTEMIS_SENTRY_TRACES") or "0"
+    if dsn and not DSN.fullmatch(dsn):
+        problems.append("ARTEMIS_SENTRY_DSN is no DSN of the form https://KEY@HOST/PROJECT")
+    if not re.fullmatch(r"0(\.\d+)?|1(\.0+)?", share):
+        problems.append(f"ARTEMIS_SENTRY_TRACES={share}: give a share of requests from 0 to 1")
+        return None
+    return Sentry(dsn, float(share)) if dsn else None
 
 
 def _encryption_keys(

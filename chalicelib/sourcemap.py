@@ -52,6 +52,10 @@ class Mapped:
         text = _with_places("".join(self._captured.format()), find)
         return printable(_shortened(text.rstrip("\n")))
 
+    def frames(self) -> list[dict[str, Any]]:
+        """As the function of this name gives them."""
+        return _frames(self._captured.stack, self._sources)
+
 
 def format_error(error: BaseException, *sources: Source) -> str:
     """The whole traceback of an exception, its causes and groups too; no newline at its end."""
@@ -65,7 +69,10 @@ def frames(error: BaseException, *sources: Source) -> list[dict[str, Any]]:
     ``post_context``, ``in_app``; of a notebook's frame ``filename`` and ``lineno`` are the notebook's
     and the cell's, and ``cell`` and ``cell_id`` say which. No variables.
     """
-    stack = TracebackException.from_exception(error, lookup_lines=False).stack
+    return _frames(TracebackException.from_exception(error, lookup_lines=False).stack, sources)
+
+
+def _frames(stack: StackSummary, sources: tuple[Source, ...]) -> list[dict[str, Any]]:
     find = _Finder({frame.filename for frame in stack}, sources)
     return [_as_data(frame, find) for frame in stack]
 

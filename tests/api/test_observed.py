@@ -48,7 +48,7 @@ def seen(**changes: Any) -> Observed:
         "outcome": "review",
         "failure": None,
         "duration_ms": 40.5,
-        "steps": {"moderation": 12.6, "nudity": 0.02},
+        "spans": {"moderation": (100.0, 100.0126), "nudity": (100.0126, 100.0127)},
         "calls": calls,
         "degraded": 1,
         "cost": 0.002,

@@ -64,7 +64,7 @@ def modules(root: Path, providers: Iterable[str], features: Iterable[str]) -> se
     return always | set(_with_what_they_import(wanted, library))
 
 
-OPTIONAL = {"buckets": "buckets.py", "encryption": "vault.py", "login": "store/login.py"}
+OPTIONAL = {"buckets": "buckets.py", "encryption": "vault.py", "login": "store/login.py", "sentry": "sentry.py"}
 
 
 def features(content: Mapping[str, Any], deployed: Deployed, sensitive: bool) -> set[str]:
@@ -74,6 +74,7 @@ def features(content: Mapping[str, Any], deployed: Deployed, sensitive: bool) ->
         "buckets": bool(photos.get("buckets") or photos.get("upload") or content.get("objects")),
         "encryption": sensitive or "ARTEMIS_ENCRYPTION_KEYS" in deployed.environment,
         "login": "ARTEMIS_DATABASE_AUTH" in deployed.environment,
+        "sentry": "ARTEMIS_SENTRY_DSN" in deployed.environment,
     }
     return {name for name, used in uses.items() if used}
 

@@ -25,9 +25,18 @@ VARIABLES: dict[str, str | None] = {
     "ARTEMIS_ENCRYPTION_KEYS": None,
     "ARTEMIS_ENDPOINTS": None,
     "ARTEMIS_LOG_LEVEL": "INFO",
+    "ARTEMIS_SENTRY_DSN": None,
+    "ARTEMIS_SENTRY_TRACES": "0",
     "ARTEMIS_REVISION": None,
 }
-PLAIN = {"ARTEMIS_STAGE", "ARTEMIS_LOG_LEVEL", "ARTEMIS_REVISION", "ARTEMIS_DATABASE_AUTH", "ARTEMIS_ENDPOINTS"}
+PLAIN = {
+    "ARTEMIS_STAGE",
+    "ARTEMIS_SENTRY_TRACES",
+    "ARTEMIS_LOG_LEVEL",
+    "ARTEMIS_REVISION",
+    "ARTEMIS_DATABASE_AUTH",
+    "ARTEMIS_ENDPOINTS",
+}
 DEPLOYED = ("lambda_memory_size", "lambda_timeout", "reserved_concurrency", "xray", "minimum_compression_size")
 SECRET = re.compile(r"SECRET|TOKEN|PASS|KEY|CREDENTIAL|DSN|WEBHOOK")
 

@@ -21,7 +21,7 @@ CONFIG = ".chalice/config.json"
 REFERENCE = re.compile(r"\{\{resolve:(ssm|secretsmanager):[^{}\s]+\}\}")  # CloudFormation puts the value in its place
 GATEWAY_SECONDS = 29  # API Gateway waits no longer
 SPARE_SECONDS = 1  # what storing and answering need after the deadline
-SECRETS = ("ARTEMIS_DATABASE_URL", "ARTEMIS_ENCRYPTION_KEYS", "ARTEMIS_API_KEYS")
+SECRETS = ("ARTEMIS_DATABASE_URL", "ARTEMIS_ENCRYPTION_KEYS", "ARTEMIS_API_KEYS", "ARTEMIS_SENTRY_DSN")
 
 
 class Alarms(BaseModel):
