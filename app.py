@@ -136,6 +136,12 @@ def health() -> Any:
     return {"status": "ok", "version": __version__}
 
 
+@app.schedule("rate(1 hour)", name="watch")
+def watch(event: Any) -> dict[str, float]:
+    """Use case -> how far its outcomes of the last day are from those before; for Lambda's scheduler."""
+    return bootstrap.watch()
+
+
 @app.route("/ready")
 @answers
 def ready() -> Any:

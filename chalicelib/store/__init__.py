@@ -21,11 +21,10 @@ from chalicelib.store.statements import Batch
 from chalicelib.store.tables import decisions, model_versions, paid_answers, task_results, use_case_versions
 
 if TYPE_CHECKING:
+    from chalicelib.store.claims import Claims
     from chalicelib.store.labels import Labels
     from chalicelib.store.listing import Listing
-
-if TYPE_CHECKING:
-    from chalicelib.store.claims import Claims
+    from chalicelib.store.outcomes import Outcomes
     from chalicelib.store.past import Past
 
 
@@ -117,6 +116,13 @@ class Store:
         from chalicelib.store.listing import Listing
 
         return Listing(self.database)
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """How often each outcome was decided."""
+        from chalicelib.store.outcomes import Outcomes
+
+        return Outcomes(self.database)
 
     @cached_property
     def labels(self) -> Labels:

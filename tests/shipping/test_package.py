@@ -51,8 +51,8 @@ def decide(name: str, body: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def api(unzipped: Path, packed: Packed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeApi]:
-    """The package under awslambdaric, its providers emulated."""
+def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The staging stage on emulated clouds."""
     keys = {"test": {"sha256": hashlib.sha256(KEY.encode()).hexdigest(), "use_cases": ["*"]}}
     with emulating(Project(ROOT)) as clouds:
         from chalicelib.settings import endpoints
@@ -63,8 +63,14 @@ def api(unzipped: Path, packed: Packed, tmp_path_factory: pytest.TempPathFactory
             "ARTEMIS_API_KEYS": json.dumps(keys),
             "ARTEMIS_ENDPOINTS": json.dumps(endpoints(clouds.variables)),
         }
-        with running(ROOT, unzipped, "3.13", {**clouds.environment({}), **own}) as running_api:
-            yield running_api
+        yield {**clouds.environment({}), **own}
+
+
+@pytest.fixture(scope="module")
+def api(unzipped: Path, variables: dict[str, str]) -> Iterator[RuntimeApi]:
+    """The package under awslambdaric."""
+    with running(ROOT, unzipped, "3.13", variables) as running_api:
+        yield running_api
 
 
 def logged(unzipped: Path) -> list[dict[str, Any]]:
@@ -117,6 +123,14 @@ def test_an_event_that_is_no_request_fails_its_invocation_and_no_other(api: Runt
     assert kind == "error"
     assert answer["errorMessage"].startswith("not an event of API Gateway")
     assert api.invoke(event("GET", "/health"))[1]["statusCode"] == 200
+
+
+def test_a_schedules_event_is_taken_by_its_own_function(unzipped: Path, variables: dict[str, str]) -> None:
+    scheduled = {"id": "e-1", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "region": "x"}
+    more = {"version": "0", "account": "1", "time": "2026-11-26T00:00:00Z", "resources": []}
+
+    with running(ROOT, unzipped, "3.13", variables, "app.watch") as watcher:
+        assert watcher.invoke({**scheduled, **more}) == ("response", {})  # nobody decided often enough
 
 
 def test_the_same_input_gives_the_same_bytes(packed: Packed, tmp_path: Path) -> None:

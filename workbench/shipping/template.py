@@ -16,7 +16,7 @@ from workbench.shipping.stage import Deployed
 
 ALIAS = "live"
 API = "APIHandler"  # the function's id in Chalice's template
-FUNCTIONS = {API: "api"}  # id in the template -> the last part of its name in AWS
+FUNCTIONS = {API: "api", "Watch": "watch"}  # id in the template -> the last part of its name in AWS
 # API Gateway's own answers -> status, code, title, detail. Those of the service never come here.
 GATEWAY_ERRORS = {
     "REQUEST_TOO_LARGE": (
