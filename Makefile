@@ -10,7 +10,7 @@ CARRIERS := nbclient nbconvert nbformat nbval papermill jupytext==1.19.6
 TEST_WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test serve lab bench check clean help notebooks movielens
+.PHONY: setup demo test serve lab bench check clean help notebooks movielens gate
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -44,6 +44,18 @@ test: setup ## Everything that guards main
 	$(BIN)/artemis policy --check
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder  # else the longest files, of few tests, come last
 	$(BIN)/artemis test --jobs $(TEST_WORKERS)
+
+# What a change of rules may do to past decisions, of a database or snapshot that ARTEMIS_SNAPSHOT_URL names.
+GATE ?= flips > 5%
+GATE_SINCE ?= 7d
+GATE_STAGE ?= production
+gate: setup ## Replay past decisions of ARTEMIS_SNAPSHOT_URL under what is here; fails where more than GATE flip
+	@if [ -z "$$ARTEMIS_SNAPSHOT_URL" ]; then echo 'no snapshot is configured (ARTEMIS_SNAPSHOT_URL): nothing is replayed'; exit 0; fi; \
+	failed=0; for notebook in usecases/*.ipynb; do \
+		name=$$(basename "$$notebook" .ipynb); code=0; \
+		ARTEMIS_DATABASE_URL="$$ARTEMIS_SNAPSHOT_URL" $(BIN)/artemis replay "$$name" --stage $(GATE_STAGE) --since $(GATE_SINCE) --fail-if '$(GATE)' || code=$$?; \
+		case $$code in 0) ;; 2) echo "$$name: not judged, see above";; *) failed=1;; esac; \
+	done; exit $$failed
 
 notebooks: setup ## Check the notebooks that the sources of Jupyter's packages carry
 	@mkdir -p $(VENV)/sdists
