@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from time import perf_counter
 from typing import Any
 
@@ -74,6 +74,7 @@ class Call:
         items: how many items it answered for; 1 where the capability takes no list.
         error: why there is no answer, a code of ProviderError; None where there is one.
         reused_from: the decision whose stored answer was taken instead of a call.
+        began: when, on this process's performance counter; not stored.
         shared: the answer is that of an identical call that was in flight; ``reused_from`` says whose.
     """
 
@@ -89,6 +90,7 @@ class Call:
     error: str | None = None
     reused_from: str | None = None
     shared: bool = False
+    began: float = field(default=0.0, compare=False)
 
     @property
     def paid(self) -> bool:
@@ -98,7 +100,7 @@ class Call:
     def as_dict(self) -> dict[str, Any]:
         """Without what is as usual."""
         return {
-            field.name: value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) != field.default or field.default is MISSING
+            one.name: value
+            for one in fields(self)
+            if one.compare and ((value := getattr(self, one.name)) != one.default or one.default is MISSING)
         }

@@ -163,11 +163,23 @@ def report_to_sentry(settings: Settings) -> None:
 
 def middleware(seconds_left: Callable[[], float | None]) -> list[Callable[..., Any]]:
     """What stands around every request. ``seconds_left``: of an invocation of Lambda."""
-    if service().settings.sentry is None:
-        return []
-    from chalicelib import sentry
+    settings, around = service().settings, []
+    if settings.otlp_endpoint:
+        around.append(tracing(settings.otlp_endpoint, settings.stage).middleware(seconds_left))
+    if settings.sentry:
+        from chalicelib import sentry
 
-    return [sentry.middleware(seconds_left)]
+        around.append(sentry.middleware(seconds_left))
+    return around
+
+
+@lru_cache(maxsize=1)
+def tracing(endpoint: str, stage: str) -> Any:
+    """The process's sender of OpenTelemetry's spans."""
+    from chalicelib import __version__
+    from chalicelib.tracing import Tracing
+
+    return Tracing(endpoint, stage, __version__)
 
 
 def log_as_json(settings: Settings) -> None:
@@ -199,6 +211,11 @@ class _Current:
                     log_as_json(settings)
                 if settings.sentry:
                     report_to_sentry(settings)
+                if (
+                    settings.otlp_endpoint
+                    and (trace := tracing(settings.otlp_endpoint, settings.stage).trace) not in OBSERVERS
+                ):
+                    OBSERVERS.append(trace)
                 made = self._service = build(settings, manifest)
                 self._built_at = built_at
         return made

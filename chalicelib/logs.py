@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any
 
+from pydantic_core import to_json
 from pythonjsonlogger.json import JsonFormatter
 
 from chalicelib.emf import embedded
@@ -29,7 +30,7 @@ class Formatter(JsonFormatter):
 
     def __init__(self, stage: str, end: str = "") -> None:
         renamed = {"levelname": "level", "name": "logger", "exc_info": "traceback"}
-        super().__init__("{levelname}{name}{message}", style="{", rename_fields=renamed, json_ensure_ascii=False)
+        super().__init__("{levelname}{name}{message}", style="{", rename_fields=renamed, json_serializer=_as_json)
         self._stage, self._end = stage, end
 
     def format(self, record: logging.LogRecord) -> str:
@@ -40,11 +41,15 @@ class Formatter(JsonFormatter):
         log_data["time"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', now)}.{int(record.msecs):03d}Z"
         super().add_fields(log_data, record, message_dict)
         log_data["stage"] = self._stage
-        if "_aws" in record.__dict__:  # the library leaves out what begins with an underscore
-            log_data["_aws"] = record.__dict__["_aws"]
+        log_data.update(record.__dict__.get("_fields") or ())  # at once: the library takes a microsecond for each
         request_id = REQUEST_ID.get()
         if request_id:
             log_data["request_id"] = request_id
+
+
+def _as_json(content: dict[str, Any], **_: Any) -> str:
+    """As the library's own would, in a quarter of the time; whatever a library puts into its records."""
+    return to_json(content, fallback=str, inf_nan_mode="strings").decode()
 
 
 def configure(stage: str, level: str) -> None:
@@ -63,7 +68,7 @@ def log_decision(with_metrics: bool) -> Observe:
     """What writes the line of a decision. ``with_metrics``: in CloudWatch's format."""
 
     def log(seen: Observed) -> None:
-        decisions.info(seen.status, extra={**_fields(seen), **(embedded(seen) if with_metrics else {})})
+        decisions.info(seen.status, extra={"_fields": {**_fields(seen), **(embedded(seen) if with_metrics else {})}})
 
     return log
 

@@ -20,9 +20,10 @@ class Observed:
         status: "decided" or "failed"; ``failure``: of what kind.
         duration_ms: from the request's beginning until its decision was there to be stored.
         spans: step -> when it began and ended, in seconds since 1970.
-        calls: every question to a provider, answered again from the store or not.
+        by_step: task -> its questions to providers, answered again from the store or not.
         degraded: how many fallbacks and stand-ins it was decided with.
         cost: what the calls came to by the price list, in US dollars.
+        epoch: what to add to a call's ``began`` for seconds since 1970.
     """
 
     id: str
@@ -35,14 +36,20 @@ class Observed:
     failure: str | None
     duration_ms: float
     spans: Mapping[str, tuple[float, float]]
-    calls: list[Call]
+    by_step: Mapping[str, list[Call]]
     degraded: int
     cost: float
+    epoch: float = 0.0
 
     @property
     def steps(self) -> dict[str, float]:
         """Step -> milliseconds."""
         return {name: round((ended - began) * 1000, 3) for name, (began, ended) in self.spans.items()}
+
+    @property
+    def calls(self) -> list[Call]:
+        """All questions to providers."""
+        return [call for calls in self.by_step.values() for call in calls]
 
     @property
     def reused(self) -> int:
@@ -77,7 +84,7 @@ def tell(observers: Sequence[Observe], row: Mapping[str, Any], run: Run, prices:
 def observed(row: Mapping[str, Any], run: Run, prices: Mapping[str, Any]) -> Observed:
     """What there is to tell of a decision. ``row``: as it was stored; ``prices``: the manifest's."""
     since = time() - perf_counter()  # run.clock is on the performance counter
-    calls = [call for fact in run.facts if fact.calls for call in fact.calls]
+    by_step = {fact.task: fact.calls for fact in run.facts if fact.calls}
     return Observed(
         id=row["id"],
         use_case=row["use_case"],
@@ -89,13 +96,16 @@ def observed(row: Mapping[str, Any], run: Run, prices: Mapping[str, Any]) -> Obs
         failure=run.failure.kind if run.failure else None,
         duration_ms=row["duration_ms"],
         spans={name: (began + since, ended + since) for name, (began, ended) in run.clock.items()},
-        calls=calls,
+        by_step=by_step,
         degraded=len(run.degraded),
-        cost=_cost(calls, prices) if calls else 0.0,
+        cost=_cost(by_step, prices) if by_step else 0.0,
+        epoch=since,
     )
 
 
-def _cost(calls: list[Call], prices: Mapping[str, Any]) -> float:
+def _cost(by_step: Mapping[str, list[Call]], prices: Mapping[str, Any]) -> float:
     from chalicelib import costs
 
-    return costs.rounded(costs.of_calls((call.as_dict() for call in calls), prices).estimate)
+    return costs.rounded(
+        costs.of_calls((call.as_dict() for calls in by_step.values() for call in calls), prices).estimate
+    )

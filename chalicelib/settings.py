@@ -2,7 +2,7 @@
 
 Environment: ``ARTEMIS_STAGE``, ``ARTEMIS_DATABASE_URL``, ``ARTEMIS_DATABASE_AUTH``, ``ARTEMIS_API_KEYS``,
 ``ARTEMIS_ENCRYPTION_KEYS``, ``ARTEMIS_LOG_LEVEL``, ``ARTEMIS_ENDPOINTS``, ``ARTEMIS_SENTRY_DSN``,
-``ARTEMIS_SENTRY_TRACES``. Everything else is in the stage file, which
+``ARTEMIS_SENTRY_TRACES``, ``ARTEMIS_OTLP_ENDPOINT``. Everything else is in the stage file, which
 the build put in the manifest.
 """
 
@@ -68,6 +68,7 @@ class Settings:
     encryption_keys: tuple[str, ...] = field(default=(), repr=False)
     objects: Place | None = None
     sentry: Sentry | None = None
+    otlp_endpoint: str | None = None
 
 
 def load(
@@ -100,7 +101,11 @@ def load(
     level = environment.get("ARTEMIS_LOG_LEVEL", "INFO").upper()
     if level not in LOG_LEVELS:
         problems.append(f"ARTEMIS_LOG_LEVEL={level}: use one of {', '.join(LOG_LEVELS)}")
-    sentry = _sentry(environment, problems)
+    sentry, otlp = _sentry(environment, problems), environment.get("ARTEMIS_OTLP_ENDPOINT")
+    if otlp and not ENDPOINT.fullmatch(otlp):
+        problems.append(
+            "ARTEMIS_OTLP_ENDPOINT: give an https URL without user and query; http is for this machine only"
+        )
     try:
         urls = endpoints(environment, providers)
     except SettingsError as error:
@@ -119,6 +124,7 @@ def load(
         encryption_keys=encryption_keys,
         objects=objects_place(content),
         sentry=sentry,
+        otlp_endpoint=otlp or None,
     )
 
 

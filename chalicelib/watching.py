@@ -77,4 +77,4 @@ def _log(stage: str, shift: Shift) -> None:
         "OutcomeShift": shift.share,
         "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
     }
-    log.info("outcomes compared", extra=about)
+    log.info("outcomes compared", extra={"_fields": about})

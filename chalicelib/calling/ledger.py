@@ -29,7 +29,7 @@ class Ledger:
 
     def open(self, call: Call) -> Call:
         """Note a call before it is made: one that never ends is noted, too."""
-        self._began[id(call)] = perf_counter()
+        call.began = self._began[id(call)] = perf_counter()
         self.calls.append(call)
         return call
 

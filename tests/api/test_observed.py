@@ -49,7 +49,7 @@ def seen(**changes: Any) -> Observed:
         "failure": None,
         "duration_ms": 40.5,
         "spans": {"moderation": (100.0, 100.0126), "nudity": (100.0126, 100.0127)},
-        "calls": calls,
+        "by_step": {"moderation": calls[:1], "text": calls[1:]},
         "degraded": 1,
         "cost": 0.002,
     }

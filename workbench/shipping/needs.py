@@ -64,7 +64,13 @@ def modules(root: Path, providers: Iterable[str], features: Iterable[str]) -> se
     return always | set(_with_what_they_import(wanted, library))
 
 
-OPTIONAL = {"buckets": "buckets.py", "encryption": "vault.py", "login": "store/login.py", "sentry": "sentry.py"}
+OPTIONAL = {
+    "buckets": "buckets.py",
+    "encryption": "vault.py",
+    "login": "store/login.py",
+    "sentry": "sentry.py",
+    "traces": "tracing.py",
+}
 
 
 def features(content: Mapping[str, Any], deployed: Deployed, sensitive: bool) -> set[str]:
@@ -75,6 +81,7 @@ def features(content: Mapping[str, Any], deployed: Deployed, sensitive: bool) ->
         "encryption": sensitive or "ARTEMIS_ENCRYPTION_KEYS" in deployed.environment,
         "login": "ARTEMIS_DATABASE_AUTH" in deployed.environment,
         "sentry": "ARTEMIS_SENTRY_DSN" in deployed.environment,
+        "traces": "ARTEMIS_OTLP_ENDPOINT" in deployed.environment,
     }
     return {name for name, used in uses.items() if used}
 
