@@ -60,6 +60,7 @@ class RuntimeApi:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a process that was killed hangs up
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
