@@ -36,6 +36,7 @@ COMMANDS = {
     "config": "workbench.commands.config:config",
     "policy": "workbench.commands.package:policy",
     "package": "workbench.commands.package:package",
+    "notify": "workbench.commands.notify:notify",
     "demo": "workbench.commands.demo:demo",
 }
 

@@ -1,0 +1,41 @@
+"""`artemis notify`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from workbench.commands.common import CannotRun
+
+
+@click.command()
+@click.argument("record", type=click.Path(path_type=Path))
+@click.option("--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of the message.")
+@click.option("--dry-run", is_flag=True, help="Print the message as JSON; post nothing.")
+def notify(record: Path, language: str, dry_run: bool) -> None:
+    """Tell a Slack channel of a deployment, of which RECORD (JSON) says what changed and how it went.
+
+    Posts to the incoming webhook in ARTEMIS_SLACK_WEBHOOK. Slack being away fails nothing: it is tried three times,
+    then said here, with exit code 0, so that the deployment's own result stands. Exit code 2: the record or the
+    webhook is none.
+    """
+    from workbench.shipping import slack
+    from workbench.shipping.errors import CannotShip
+    from workbench.shipping.message import message
+    from workbench.shipping.record import read
+
+    try:
+        rendered = message(read(record), language)
+        if dry_run:
+            click.echo(json.dumps(rendered, indent=2, ensure_ascii=False))
+            return
+        webhook = os.environ.get(slack.VARIABLE)
+        if not webhook:
+            raise CannotShip(f"{slack.VARIABLE} is not set: it is the URL of an incoming webhook of the channel")
+        refused = slack.post(webhook, rendered)
+    except CannotShip as error:
+        raise CannotRun(str(error)) from None
+    click.echo(f"note: Slack was not told: {refused}" if refused else "Slack was told", err=bool(refused))
