@@ -15,7 +15,7 @@ from rich.console import Console
 from benchmarks.measure import Result, table
 from benchmarks.projects import NotMeasured
 
-NAMES = ("cold", "warm", "store", "engine", "large", "models", "build", "testing", "replay", "shipped")
+NAMES = ("cold", "warm", "store", "engine", "large", "models", "build", "testing", "replay", "shipped", "served")
 
 
 def main() -> int:
