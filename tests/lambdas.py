@@ -35,10 +35,8 @@ class RuntimeApi:
             def do_GET(self) -> None:
                 request_id, body = api._events.get()
                 self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header(
-                    "Lambda-Runtime-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793"
-                )  # without: it crashes
+                self.send_header("Content-Type", "application/json")  # without it the client crashes (SIGSEGV)
+                self.send_header("Lambda-Runtime-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793")
                 self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)
                 self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + 30) * 1000)))
                 self.send_header(
