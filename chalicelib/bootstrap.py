@@ -142,10 +142,12 @@ def build(settings: Settings, manifest: Manifest) -> Service:
     identity = router(settings.routing, url, vault=vault).identity
     deciding = engine(settings.routing, url, stage=settings.stage, use_cases=frozenset(manifest.names), vault=vault)
     apart = blobs(url, settings.objects)
-    return Service(settings, manifest, deciding, partial(_store, url), identity, vault, apart, tuple(OBSERVERS))
+    return Service(
+        settings, manifest, deciding, partial(_store, url), identity, vault, apart, tuple(OBSERVERS.values())
+    )
 
 
-OBSERVERS: list[Observe] = []  # of every service made from now on; a server adds its own before it makes the app
+OBSERVERS: dict[str, Observe] = {}  # what for -> who is told, by every service made from now on
 
 
 def report_to_sentry(settings: Settings) -> None:
@@ -157,8 +159,7 @@ def report_to_sentry(settings: Settings) -> None:
     known = revision()
     release = f"artemis@{__version__}" + (f"+{known}" if known else "")
     sentry.start(settings.sentry.dsn, settings.stage, release, settings.sentry.traces, ON_LAMBDA in os.environ)
-    if sentry.trace not in OBSERVERS:
-        OBSERVERS.append(sentry.trace)
+    OBSERVERS["sentry"] = sentry.trace
 
 
 def middleware(seconds_left: Callable[[], float | None]) -> list[Callable[..., Any]]:
@@ -187,8 +188,7 @@ def log_as_json(settings: Settings) -> None:
     from chalicelib.logs import configure, log_decision
 
     configure(settings.stage, settings.log_level)
-    if not OBSERVERS:
-        OBSERVERS.append(log_decision(with_metrics=ON_LAMBDA in os.environ))
+    OBSERVERS["log"] = log_decision(with_metrics=ON_LAMBDA in os.environ)
 
 
 class _Current:
@@ -211,11 +211,8 @@ class _Current:
                     log_as_json(settings)
                 if settings.sentry:
                     report_to_sentry(settings)
-                if (
-                    settings.otlp_endpoint
-                    and (trace := tracing(settings.otlp_endpoint, settings.stage).trace) not in OBSERVERS
-                ):
-                    OBSERVERS.append(trace)
+                if settings.otlp_endpoint:
+                    OBSERVERS["traces"] = tracing(settings.otlp_endpoint, settings.stage).trace
                 made = self._service = build(settings, manifest)
                 self._built_at = built_at
         return made

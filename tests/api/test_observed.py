@@ -87,6 +87,20 @@ def test_a_server_logs_each_decision_as_one_line_and_counts_it(served_project: P
     assert "artemis_step_seconds_bucket" in metrics
 
 
+def test_the_line_of_a_decision_is_there_whoever_else_is_told(served_project: Path, tmp_path: Path) -> None:
+    nowhere = {
+        "ARTEMIS_SENTRY_DSN": "http://key@127.0.0.1:9/1",
+        "ARTEMIS_OTLP_ENDPOINT": "http://127.0.0.1:9/v1/traces",
+    }
+    with serving(served_project, tmp_path, tmp_path / "x.db", ["--log-format", "json"], **nowhere) as server:
+        assert server.process.stdout
+        _, body = post(server.url + DECIDE, {"user_id": "u-1", "amount": 5})
+        server.process.terminate()
+        logged = lines(server.process.stdout.read())
+
+    assert [line["decision_id"] for line in logged if line["logger"] == "artemis.decisions"] == [body["id"]]
+
+
 def test_a_line_is_json_with_korean_and_the_request(capsys: pytest.CaptureFixture[str]) -> None:
     record = logging.LogRecord("artemis", logging.WARNING, __file__, 1, "사진 %s", ("검토",), None)
     token = REQUEST_ID.set("r-1")

@@ -109,7 +109,7 @@ def _measuring(host: str, port: int | None) -> Iterator[Callable[[int], None] | 
 
     try:
         with measuring(host, port) as (observe, on_exit, taken):
-            bootstrap.OBSERVERS.append(observe)
+            bootstrap.OBSERVERS["metrics"] = observe
             bootstrap.renew()
             click.echo(f"Prometheus' metrics are at http://{host}:{taken}/metrics")
             yield on_exit
