@@ -39,7 +39,7 @@ def embedded(seen: Observed) -> dict[str, Any]:
         **about,
         **values,
         **apart,
-        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _directives(tuple(apart))},
+        **metrics_of(_directives(tuple(apart))),
     }
 
 
@@ -47,13 +47,19 @@ def embedded(seen: Observed) -> dict[str, Any]:
 def _directives(apart: tuple[str, ...]) -> list[dict[str, Any]]:
     """What CloudWatch takes out of a line. ``apart``: the metrics that are of one use case alone."""
     return [
-        _directive([["Stage"], BY_USE_CASE], list(EVERYWHERE)),
-        _directive([BY_USE_CASE], list(apart[:MOST])),
-        _directive([[*BY_USE_CASE, "Outcome"]], ["Decisions"]),
+        directive([["Stage"], BY_USE_CASE], list(EVERYWHERE)),
+        directive([BY_USE_CASE], list(apart[:MOST])),
+        directive([[*BY_USE_CASE, "Outcome"]], ["Decisions"]),
     ]
 
 
-def _directive(dimensions: list[list[str]], names: list[str]) -> dict[str, Any]:
+def metrics_of(directives: list[dict[str, Any]]) -> dict[str, Any]:
+    """The member that tells CloudWatch which members of its line are metrics."""
+    return {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": directives}}
+
+
+def directive(dimensions: list[list[str]], names: list[str]) -> dict[str, Any]:
+    """These members of a line are metrics, by each of these sets of dimensions."""
     metrics = [{"Name": name, "Unit": _unit(name)} for name in names]
     return {"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics}
 
@@ -61,4 +67,4 @@ def _directive(dimensions: list[list[str]], names: list[str]) -> dict[str, Any]:
 def _unit(name: str) -> str:
     if name == "Duration" or name.startswith("Step/"):
         return "Milliseconds"
-    return "None" if name == "Cost" else "Count"
+    return "None" if name in ("Cost", "OutcomeShift") else "Count"

@@ -25,6 +25,7 @@ from chalicelib.photo import PhotoPolicy, find_samples
 
 LOCAL = "local"
 DEFAULT_DATABASE = database_settings.LOCAL_DATABASE
+DEADLINE = 25  # seconds for a whole request, where a stage file does not say
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENDPOINT = re.compile(r"(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^@?#\s]*)?")
 DSN = re.compile(r"(https://[\w]+@[^/@?#\s]+|http://[\w]+@(127\.0\.0\.1|localhost)(:\d+)?)/([^@?#\s]*/)?\d+")
@@ -64,7 +65,7 @@ class Settings:
     routing: Routing = field(default_factory=Routing)
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     photos: PhotoPolicy = field(default_factory=PhotoPolicy)
-    deadline: float = 25.0
+    deadline: float = float(DEADLINE)
     encryption_keys: tuple[str, ...] = field(default=(), repr=False)
     objects: Place | None = None
     sentry: Sentry | None = None
@@ -120,7 +121,7 @@ def load(
         routing=Routing.of(content, urls),
         parameters=stage_parameters(content),
         photos=photo_settings.policy(content, _samples() if stage == LOCAL else None),
-        deadline=float(content.get("deadline", 25)),
+        deadline=deadline_of(content),
         encryption_keys=encryption_keys,
         objects=objects_place(content),
         sentry=sentry,
@@ -132,6 +133,11 @@ def stage_parameters(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Use case -> parameter overrides of one stage file."""
     entries = content.get("use_cases") or {}
     return {snake(name): dict((entry or {}).get("parameters") or {}) for name, entry in entries.items()}
+
+
+def deadline_of(content: Mapping[str, Any]) -> float:
+    """A stage file's deadline, in seconds."""
+    return float(content.get("deadline", DEADLINE))
 
 
 def objects_place(content: Mapping[str, Any]) -> Place | None:
@@ -154,7 +160,7 @@ def check_stage(content: Any, use_cases: Collection[str], providers: Collection[
     problems += photo_settings.check_objects(content.get("objects"))
     names = [snake(str(name)) for name in content.get("use_cases") or {}]
     problems += [f"use_cases.{name}: named twice" for name in sorted(set(names)) if names.count(name) > 1]
-    deadline = content.get("deadline", 25)
+    deadline = content.get("deadline", DEADLINE)
     if not isinstance(deadline, (int, float)) or isinstance(deadline, bool) or not 0 < deadline <= 900:
         problems.append(f"deadline: {deadline!r} is not a number of seconds between 0 and 900")
     return sorted(problems)

@@ -7,13 +7,12 @@ another outcome for both to be equal, from 0 to 1. Nothing is said of few decisi
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.emf import BY_USE_CASE, NAMESPACE
+from chalicelib.emf import BY_USE_CASE, directive, metrics_of
 from chalicelib.service import Service
 
 RECENT, BEFORE = timedelta(days=1), timedelta(days=28)
@@ -66,8 +65,6 @@ def _shift(service: Service, name: str, now: datetime) -> Shift | None:
 
 
 def _log(stage: str, shift: Shift) -> None:
-    metric = {"Name": "OutcomeShift", "Unit": "None"}
-    directive = {"Namespace": NAMESPACE, "Dimensions": [["Stage"], BY_USE_CASE], "Metrics": [metric]}
     about: dict[str, Any] = {
         "use_case": shift.use_case,
         "recent": shift.recent,
@@ -75,6 +72,6 @@ def _log(stage: str, shift: Shift) -> None:
         "Stage": stage,
         "UseCase": shift.use_case,
         "OutcomeShift": shift.share,
-        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
+        **metrics_of([directive([["Stage"], BY_USE_CASE], ["OutcomeShift"])]),
     }
     log.info("outcomes compared", extra={"_fields": about})

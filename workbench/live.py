@@ -23,7 +23,7 @@ from chalicelib.intake import seal
 from chalicelib.models import Models
 from chalicelib.parameters import PARAMETERS, Parameters
 from chalicelib.run import Intake, Run
-from chalicelib.settings import endpoints
+from chalicelib.settings import deadline_of, endpoints
 from chalicelib.trace import recompute
 from chalicelib.usecase import Place, Source, UseCase, from_namespace
 from workbench import stages
@@ -110,7 +110,7 @@ def _execute(request: BaseModel, namespace: dict[str, Any], history: History | N
     now = datetime.now(UTC) if now is None else now
     if now.tzinfo is None:
         raise ValueError("now has no time zone: datetime(2026, 11, 1, tzinfo=UTC)")
-    return Ran(usecase, intake, now, engine.run(usecase, intake, now, float(stage.get("deadline", 25))))
+    return Ran(usecase, intake, now, engine.run(usecase, intake, now, deadline_of(stage)))
 
 
 class _Past:

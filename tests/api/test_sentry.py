@@ -17,6 +17,7 @@ from api_trouble import SECRET
 
 from chalicelib.errors import SettingsError
 from chalicelib.settings import load
+from tests.lambdas import gateway_event
 from tests.sentries import Sentry, sentry
 
 PERSON = "member-4711"
@@ -108,20 +109,9 @@ os_exit(0)  # Lambda freezes the process as soon as it has answered
 
 def test_on_lambda_everything_is_sent_before_the_answer(served_project: Path, tmp_path: Path) -> None:
     path = "/v1/use-cases/{name}/decisions"
-    headers = {"Content-Type": "application/json"}
-    event = {
-        "resource": path,
-        "path": path.replace("{name}", "trouble"),
-        "httpMethod": "POST",
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "multiValueQueryStringParameters": None,
-        "pathParameters": {"name": "trouble"},
-        "stageVariables": None,
-        "requestContext": {"resourcePath": path, "httpMethod": "POST", "requestId": "r-1"},
-        "body": json.dumps({"user_id": PERSON, "mode": "logic-raises"}),
-        "isBase64Encoded": False,
-    }
+    body = json.dumps({"user_id": PERSON, "mode": "logic-raises"})
+    asked, names = path.replace("{name}", "trouble"), {"name": "trouble"}
+    event = gateway_event("POST", asked, {"Content-Type": "application/json"}, body, path, names)
     with sentry() as reports:
         own = {"ARTEMIS_SENTRY_DSN": reports.dsn, "ARTEMIS_SENTRY_TRACES": "1", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}
         variables = environment(ARTEMIS_DATABASE_URL=f"sqlite:///{tmp_path / 'x.db'}", **own)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from event_table import JSON
 
-from tests.lambdas import RuntimeApi, running
-from workbench.emulators import emulating
+from tests.lambdas import RuntimeApi, gateway_event, running
 from workbench.project import Project
 from workbench.shipping import archive
 from workbench.shipping.errors import CannotShip
@@ -22,55 +21,17 @@ from workbench.shipping.package import Packed, package
 from workbench.shipping.trim import trim
 
 ROOT = Path(__file__).parent.parent.parent
-KEY = "a-key-for-tests"
 
 
 def event(
     method: str, path: str, body: Any = None, resource: str | None = None, names: dict[str, str] | None = None
 ) -> dict[str, Any]:
     """What API Gateway hands to Lambda."""
-    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-    return {
-        "resource": resource or path,
-        "path": path,
-        "httpMethod": method,
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": names,
-        "stageVariables": None,
-        "requestContext": {"resourcePath": resource or path, "httpMethod": method, "requestId": "r-1", "identity": {}},
-        "body": None if body is None else json.dumps(body),
-        "isBase64Encoded": False,
-    }
+    return gateway_event(method, path, JSON, None if body is None else json.dumps(body), resource, names)
 
 
 def decide(name: str, body: Any) -> dict[str, Any]:
     return event("POST", f"/v1/use-cases/{name}/decisions", body, "/v1/use-cases/{name}/decisions", {"name": name})
-
-
-@pytest.fixture(scope="module")
-def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The staging stage on emulated clouds."""
-    keys = {"test": {"sha256": hashlib.sha256(KEY.encode()).hexdigest(), "use_cases": ["*"]}}
-    with emulating(Project(ROOT)) as clouds:
-        from chalicelib.settings import endpoints
-
-        own = {
-            "ARTEMIS_STAGE": "staging",
-            "ARTEMIS_DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('store') / 'artemis.db'}",
-            "ARTEMIS_API_KEYS": json.dumps(keys),
-            "ARTEMIS_ENDPOINTS": json.dumps(endpoints(clouds.variables)),
-        }
-        yield {**clouds.environment({}), **own}
-
-
-@pytest.fixture(scope="module")
-def api(unzipped: Path, variables: dict[str, str]) -> Iterator[RuntimeApi]:
-    """The package under awslambdaric."""
-    with running(ROOT, unzipped, "3.13", variables) as running_api:
-        yield running_api
 
 
 def logged(unzipped: Path) -> list[dict[str, Any]]:

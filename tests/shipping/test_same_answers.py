@@ -3,24 +3,17 @@ WSGI adapter and Chalice's test client, on one database."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
-import pytest
-from event_table import KEY, NO_KEY, Request, table
+from event_table import NO_KEY, Request, table
 
-from chalicelib.settings import endpoints
 from serving.wsgi import RouteTable
-from tests.lambdas import RuntimeApi, running
-from workbench.emulators import emulating
-from workbench.project import Project
+from tests.lambdas import RuntimeApi, gateway_event
 
 ROOT = Path(__file__).parent.parent.parent
 PATTERNS = [
@@ -38,50 +31,9 @@ PATTERNS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The staging stage on emulated clouds, its database a file."""
-    keys = {"backend": {"sha256": hashlib.sha256(KEY.encode()).hexdigest(), "use_cases": ["*"]}}
-    with emulating(Project(ROOT)) as clouds:
-        own = {
-            "ARTEMIS_STAGE": "staging",
-            "ARTEMIS_DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('same') / 'artemis.db'}",
-            "ARTEMIS_API_KEYS": json.dumps(keys),
-            "ARTEMIS_ENDPOINTS": json.dumps(endpoints(clouds.variables)),
-        }
-        yield {**clouds.environment({}), **own}
-
-
-@pytest.fixture(scope="module")
-def api(unzipped: Path, variables: dict[str, str]) -> Iterator[RuntimeApi]:
-    with running(ROOT, unzipped, "3.13", variables) as started:
-        yield started
-
-
 def by_lambda(api: RuntimeApi, request: Request) -> list[Any]:
-    path, _, query = request.path.partition("?")
-    pattern, names = RouteTable(PATTERNS).match(path)
-    values = parse_qs(query, keep_blank_values=True) or None
-    event = {
-        "resource": pattern,
-        "path": path,
-        "httpMethod": request.method,
-        "headers": request.headers,
-        "multiValueHeaders": {name: [value] for name, value in request.headers.items()},
-        "queryStringParameters": values and {name: found[-1] for name, found in values.items()},
-        "multiValueQueryStringParameters": values,
-        "pathParameters": names,
-        "stageVariables": None,
-        "requestContext": {
-            "resourcePath": pattern,
-            "path": path,
-            "httpMethod": request.method,
-            "requestId": "r-1",
-            "identity": {},
-        },
-        "body": request.body,
-        "isBase64Encoded": False,
-    }
+    pattern, names = RouteTable(PATTERNS).match(request.path.partition("?")[0])
+    event = gateway_event(request.method, request.path, request.headers, request.body, pattern, names)
     kind, answer = api.invoke(event)
     assert kind == "response", answer
     body = b64decode(answer["body"]) if answer.get("isBase64Encoded") else (answer["body"] or "").encode()

@@ -102,8 +102,9 @@ def _named(manifest: Manifest, stage: str, name: str | None) -> list[Challenger]
 
 def _quiet(manifest: Manifest, stage: str) -> timedelta:
     """Twice the longest that a decision may take."""
-    deadline = float(manifest.stages[stage].get("deadline", 25))
-    return max(LEAST_QUIET, timedelta(seconds=2 * deadline))
+    from chalicelib.settings import deadline_of
+
+    return max(LEAST_QUIET, timedelta(seconds=2 * deadline_of(manifest.stages[stage])))
 
 
 def _tell(ran: list[Ran], form: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chalicelib.emf import NAMESPACE
 from workbench.shipping.stage import Deployed
 
-NAMESPACE = "Artemis"  # of the metrics that the service writes; see chalicelib/metrics.py
 FIVE_MINUTES, HOUR = 300, 3600  # seconds
 FEWEST = 20  # decisions within five minutes from which on a rate means something
 RUNBOOK = "docs/operations.md#alarm-"

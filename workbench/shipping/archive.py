@@ -32,11 +32,11 @@ def compile_all(folder: Path, python: Path) -> None:
 def write(folder: Path, target: Path) -> None:
     """The folder as a zip, with nothing of the time and the machine in it."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), EPOCH)
+        for name in names(folder):
+            entry = zipfile.ZipInfo(name, EPOCH)
             entry.external_attr, entry.create_system = 0o100644 << 16, 3
             entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
+            archive.writestr(entry, (folder / name).read_bytes())
 
 
 def check_content(folder: Path, locked: dict[str, str], python: str) -> None:
@@ -49,8 +49,9 @@ def check_content(folder: Path, locked: dict[str, str], python: str) -> None:
         if installed.get(name) != version
     ]
     problems += [f"{name} would ship, and the stage does not need it" for name in installed if name not in locked]
-    problems += [f"{name} must not ship" for name in names(folder) if NEVER.fullmatch(name)]
     for name in names(folder):
+        if NEVER.fullmatch(name):
+            problems.append(f"{name} must not ship")
         found = SHARED_OBJECT.fullmatch(name)
         if found and (f"{found[1]}.{found[2]}", found[3]) != (python, "x86_64"):
             problems.append(f"{name} is for another Python or processor")

@@ -18,6 +18,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from chalicelib.calling.routing import Routing
 from workbench.shipping.errors import CannotShip
 from workbench.shipping.stage import Deployed
 
@@ -88,8 +89,7 @@ def features(content: Mapping[str, Any], deployed: Deployed, sensitive: bool) ->
 
 def providers_of(content: Mapping[str, Any]) -> set[str]:
     """Everybody who may answer on a stage."""
-    chains = (content.get("providers") or {}).values()
-    return {name for chain in chains for name in ([chain] if isinstance(chain, str) else chain)}
+    return {name for chain in Routing.of(content).providers.values() for name in chain}
 
 
 def imports(files: Iterable[Path]) -> dict[str, Path]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.manifest import Manifest
-from chalicelib.settings import LOCAL
+from chalicelib.settings import LOCAL, deadline_of
 from workbench.project import Project
-from workbench.shipping import archive, chalice_package, needs, policy, template
+from workbench.shipping import archive, chalice_package, needs, policies, policy, template
 from workbench.shipping.environments import environment, run
 from workbench.shipping.errors import CannotShip
 from workbench.shipping.interpreters import interpreter
@@ -113,7 +113,7 @@ class Plan:
         if stage not in manifest.stages:
             raise CannotShip(f"there is no usecases/stages/{stage}.yaml, or it was not built: run `artemis build`")
         content = manifest.stages[stage]
-        check_deadline(deployed, float(content.get("deadline", 25)))
+        check_deadline(deployed, deadline_of(content))
         _check_policy(project, deployed, content)
         features, who = needs.features(content, deployed, bool(manifest.sensitive)), needs.providers_of(content)
         names = needs.imports(needs.modules(project.root, who, features))
@@ -143,7 +143,7 @@ class Plan:
 def _check_policy(project: Project, deployed: Deployed, content: dict[str, Any]) -> None:
     path = policy.path_of(project.root, deployed.stage)
     wanted = policy.as_text(policy.policy(content, deployed))
-    if not path.is_file() or path.read_text("utf-8") != wanted:
+    if not policies.is_written(path, wanted):
         raise CannotShip(f"{project.relative(path)} is not what the stage needs: run `artemis policy`")
     if deployed.content.get("iam_policy_file") != path.name:
         raise CannotShip(f".chalice/config.json, stage {deployed.stage}: iam_policy_file is not {path.name!r}")

@@ -16,7 +16,7 @@ def write(project: Project) -> list[str]:
     """Writes what is stale; gives the paths. Raises CannotShip."""
     written = []
     for path, text in _all(project):
-        if not _is(path, text):
+        if not is_written(path, text):
             path.write_text(text, "utf-8")
             written.append(project.relative(path))
     return written
@@ -24,7 +24,7 @@ def write(project: Project) -> list[str]:
 
 def stale(project: Project) -> list[str]:
     """The paths of policies that are not what their stage needs. Raises CannotShip."""
-    return [project.relative(path) for path, text in _all(project) if not _is(path, text)]
+    return [project.relative(path) for path, text in _all(project) if not is_written(path, text)]
 
 
 def _all(project: Project) -> Iterator[tuple[Path, str]]:
@@ -35,5 +35,6 @@ def _all(project: Project) -> Iterator[tuple[Path, str]]:
             yield policy.path_of(project.root, stage), policy.as_text(document)
 
 
-def _is(path: Path, text: str) -> bool:
+def is_written(path: Path, text: str) -> bool:
+    """Whether a policy's file is there and has this content."""
     return path.is_file() and path.read_text("utf-8") == text

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
+from chalicelib.calling.routing import Routing
 from workbench.shipping.errors import CannotShip
 from workbench.shipping.stage import REFERENCE, Deployed
 
@@ -67,9 +68,8 @@ def _logs(deployed: Deployed) -> Iterator[Statement]:
 
 
 def _models(content: Mapping[str, Any]) -> Iterator[Statement]:
-    chains = {
-        name: [entry] if isinstance(entry, str) else entry for name, entry in (content.get("providers") or {}).items()
-    }
+    routing = Routing.of(content)
+    chains = routing.providers
     detect = {
         f"rekognition:{REKOGNITION[name]}"
         for name, chain in chains.items()
@@ -78,7 +78,7 @@ def _models(content: Mapping[str, Any]) -> Iterator[Statement]:
     if detect:
         yield _allow("JudgePhotos", detect, "*")
     if any("sagemaker" in chain for chain in chains.values()):
-        models = ((content.get("provider_settings") or {}).get("sagemaker") or {}).get("models") or {}
+        models = routing.own("sagemaker").get("models") or {}
         endpoints = sorted({f"arn:*:sagemaker:*:*:endpoint/{one['endpoint']}".lower() for one in models.values()})
         yield _allow("Predict", ["sagemaker:InvokeEndpoint"], endpoints)
 

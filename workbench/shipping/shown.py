@@ -138,7 +138,7 @@ def _stage_file(content: Mapping[str, Any], stage: str) -> Iterator[Value]:
         if key != "use_cases":
             yield from (Value(name, text, source) for name, text in _leaves(key, value))
     if "deadline" not in content:
-        yield Value("deadline", "25", "default")
+        yield Value("deadline", str(settings.DEADLINE), "default")
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 # path in the package -> why it can go
 RULES = {
     r"(.*/)?__pycache__/.*": "compiled anew, for the runtime",
-    r".*\.(pyi|pyx|pxd|pyx|c|h|cpp|hpp|rs)|(.*/)?py\.typed": "for compilers and type checkers",
+    r".*\.(pyi|pyx|pxd|c|h|cpp|hpp|rs)|(.*/)?py\.typed": "for compilers and type checkers",
     r"[^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json|WHEEL|top_level\.txt|sboms/.*)": "for pip",
     r"bin/.*": "commands",
     r"(?!chalicelib/)(.*/)?(tests|testing)/.*": "packages' own tests",
@@ -34,8 +33,9 @@ def trim(folder: Path, services: set[str]) -> int:
         if path.is_file() and (_is_dead(name) or _is_other_service(name, services)):
             saved += path.stat().st_size
             path.unlink()
-    for path in sorted(_empty(folder), reverse=True):
-        shutil.rmtree(path, ignore_errors=True)
+    for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        with suppress(OSError):  # it is not empty
+            path.rmdir()
     return saved
 
 
@@ -46,9 +46,3 @@ def _is_dead(name: str) -> bool:
 def _is_other_service(name: str, services: set[str]) -> bool:
     found = SERVICES.fullmatch(name)
     return bool(found and found[1] not in services)
-
-
-def _empty(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if path.is_dir() and not any(inner.is_file() for inner in path.rglob("*")):
-            yield path
