@@ -4,41 +4,30 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.emulators.server import Emulator, Reply, Request, Route
 
-class Sentry:
+
+class Sentry(Emulator):
     """``raw``: the text of every envelope that came."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.raw: list[str] = []
-        sentry = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                sentry.raw.append(
-                    (gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body).decode()
-                )
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
+    def routes(self) -> list[Route]:
+        return [Route("POST", "/api/1/envelope/", self.envelope)]
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def envelope(self, request: Request) -> Reply:
+        packed = request.headers.get("Content-Encoding") == "gzip"
+        self.raw.append((gzip.decompress(request.body) if packed else request.body).decode())
+        return 200, {}, {}
 
     @property
     def dsn(self) -> str:
-        return f"http://publickey@127.0.0.1:{self.server.server_port}/1"
+        return f"{self.url.replace('://', '://publickey@')}/1"
 
     def items(self, kind: str) -> list[dict[str, Any]]:
         """What came of that type: "event" or "transaction"."""
@@ -59,14 +48,3 @@ class Sentry:
             assert time.monotonic() < end, f"{len(self.items(kind))} of {count} {kind}s came"
             time.sleep(0.02)
         return self.items(kind)
-
-
-@contextmanager
-def sentry() -> Iterator[Sentry]:
-    """One that runs."""
-    made = Sentry()
-    try:
-        yield made
-    finally:
-        made.server.shutdown()
-        made.server.server_close()

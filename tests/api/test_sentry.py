@@ -18,14 +18,14 @@ from api_trouble import SECRET
 from chalicelib.errors import SettingsError
 from chalicelib.settings import load
 from tests.lambdas import gateway_event
-from tests.sentries import Sentry, sentry
+from tests.sentries import Sentry
 
 PERSON = "member-4711"
 
 
 @pytest.fixture(scope="module")
 def reports() -> Iterator[Sentry]:
-    with sentry() as running:
+    with Sentry() as running:
         yield running
 
 
@@ -112,7 +112,7 @@ def test_on_lambda_everything_is_sent_before_the_answer(served_project: Path, tm
     body = json.dumps({"user_id": PERSON, "mode": "logic-raises"})
     asked, names = path.replace("{name}", "trouble"), {"name": "trouble"}
     event = gateway_event("POST", asked, {"Content-Type": "application/json"}, body, path, names)
-    with sentry() as reports:
+    with Sentry() as reports:
         own = {"ARTEMIS_SENTRY_DSN": reports.dsn, "ARTEMIS_SENTRY_TRACES": "1", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}
         variables = environment(ARTEMIS_DATABASE_URL=f"sqlite:///{tmp_path / 'x.db'}", **own)
         command = [sys.executable, "-c", LAMBDA]

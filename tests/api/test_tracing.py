@@ -6,11 +6,9 @@ import gzip
 import json
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +19,31 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from chalicelib.asking import Call
 from chalicelib.errors import SettingsError
 from chalicelib.settings import load
+from tests.emulators.server import Emulator, Reply, Request, Route
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
-class Collector:
+class Collector(Emulator):
     """``spans``: all that came."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.spans: list[Any] = []
-        collector = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                body = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
-                for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                    for scope in resource.scope_spans:
-                        collector.spans.extend(scope.spans)
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+    def routes(self) -> list[Route]:
+        return [Route("POST", "/v1/traces", self.take)]
 
-            def log_message(self, *_: Any) -> None:
-                pass
+    def take(self, request: Request) -> Reply:
+        packed = request.headers.get("Content-Encoding") == "gzip"
+        body = gzip.decompress(request.body) if packed else request.body
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            self.spans += [span for scope in resource.scope_spans for span in scope.spans]
+        return 200, b"", {}
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1/traces"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    @property
+    def endpoint(self) -> str:
+        return f"{self.url}/v1/traces"
 
     def wait(self, name: str, seconds: float = 15) -> Any:
         """The span of that name, once it is there."""
@@ -61,16 +56,14 @@ class Collector:
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    made = Collector()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with Collector() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def traced(served_project: Path, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("traced")
-    own = {"ARTEMIS_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+    own = {"ARTEMIS_OTLP_ENDPOINT": collector.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "50"}
     with serving(served_project, folder, folder / "x.db", **own) as server:
         yield server
 
@@ -111,7 +104,7 @@ failed = Call("text", "google_vision", "m", "1", 30.0, error="timeout", began=10
 calls, spans = [failed, Call("text", "rekognition", "m", "3", 5.0, began=10.03)], {{"text": (1000.0, 1000.1)}}
 about = ("0193", "photo", "9f", "local", "c", "decided", "review", None, 50.0)
 seen = Observed(*about, spans, {{"text": calls}}, 1, 0.0, 990.0)
-tracing = Tracing({collector.url!r}, "local", "1")
+tracing = Tracing({collector.endpoint!r}, "local", "1")
 tracing.trace(seen)
 tracing._provider.shutdown()
 """

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.emulators.server import Emulator, Reply, Request, Route
 from workbench.cli import main
 from workbench.shipping.message import message
 from workbench.shipping.record import Record
@@ -36,39 +35,31 @@ RECORD: dict[str, Any] = {
 }
 
 
-class Slack:
+class Slack(Emulator):
     """Answers with each of ``answers`` in turn, then with 200. ``posted``: the bodies that came."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.posted: list[dict[str, Any]] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
-        slack = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                slack.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                status, headers = slack.answers.pop(0) if slack.answers else (200, {})
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
+    def routes(self) -> list[Route]:
+        return [Route("POST", "/services/T/B/secret", self.webhook)]
 
-            def log_message(self, *_: Any) -> None:
-                pass
+    def webhook(self, request: Request) -> Reply:
+        self.posted.append(request.json())
+        status, headers = self.answers.pop(0) if self.answers else (200, {})
+        return status, b"ok", headers
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/services/T/B/secret"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    @property
+    def hook(self) -> str:
+        return f"{self.url}/services/T/B/secret"
 
 
 @pytest.fixture
 def slack() -> Iterator[Slack]:
-    made = Slack()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with Slack() as running:
+        yield running
 
 
 def notify(tmp_path: Path, webhook: str | None, *options: str, **changes: Any) -> Result:
@@ -78,7 +69,7 @@ def notify(tmp_path: Path, webhook: str | None, *options: str, **changes: Any) -
 
 
 def test_what_is_posted_is_the_message(slack: Slack, tmp_path: Path) -> None:
-    done = notify(tmp_path, slack.url)
+    done = notify(tmp_path, slack.hook)
 
     assert (done.exit_code, done.output) == (0, "Slack was told\n")
     (posted,) = slack.posted
@@ -98,7 +89,7 @@ def test_the_message_is_as_it_was_looked_at(status: str, language: str) -> None:
 def test_slack_may_ask_for_patience_and_fail_twice(slack: Slack, tmp_path: Path) -> None:
     slack.answers = [(429, {"Retry-After": "0"}), (503, {})]
 
-    assert notify(tmp_path, slack.url).exit_code == 0
+    assert notify(tmp_path, slack.hook).exit_code == 0
     assert len(slack.posted) == 3
 
 
@@ -111,17 +102,17 @@ def test_a_slack_that_does_not_take_it_fails_nothing_and_is_told(
     slack: Slack, tmp_path: Path, answers: list[Any], posts: int
 ) -> None:
     slack.answers = [*answers]
-    done = notify(tmp_path, slack.url)
+    done = notify(tmp_path, slack.hook)
 
     assert done.exit_code == 0
     assert "note: Slack was not told: Slack said" in done.stderr
     assert len(slack.posted) == posts
 
 
-def test_a_dead_webhook_fails_nothing_and_its_url_is_not_told(slack: Slack, tmp_path: Path) -> None:
-    slack.server.shutdown()
-    slack.server.server_close()
-    done = notify(tmp_path, slack.url)
+def test_a_dead_webhook_fails_nothing_and_its_url_is_not_told(tmp_path: Path) -> None:
+    with Slack() as gone:
+        hook = gone.hook
+    done = notify(tmp_path, hook)
 
     assert (done.exit_code, "note: Slack was not told" in done.stderr) == (0, True)
     assert "secret" not in done.output
