@@ -1,4 +1,4 @@
-"""Alembic's entry: the connection is given by who runs it (``workbench.migrate``)."""
+"""Alembic's entry: who runs it (``workbench.migrate``) gives the connection, or a dialect to say the SQL in."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ def _ours(name: str | None, kind: str, _parents: Any) -> bool:
     return kind != "table" or name in metadata.tables
 
 
-context.configure(
-    connection=config.attributes["connection"],
-    target_metadata=metadata,
-    include_name=_ours,
-    compare_type=True,
-    transaction_per_migration=False,
-)
+if context.is_offline_mode():
+    context.configure(dialect_name=config.attributes["dialect"], target_metadata=metadata)
+else:
+    context.configure(
+        connection=config.attributes["connection"],
+        target_metadata=metadata,
+        include_name=_ours,
+        compare_type=True,
+        transaction_per_migration=False,
+    )
 with context.begin_transaction():
     context.run_migrations()

@@ -12,41 +12,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 from workbench.shipping.environments import clean, environment
 from workbench.shipping.interpreters import interpreter
 
 RUNTIME = "awslambdaric==4.2.2"
 PATH = "/2018-06-01/runtime/invocation/"
-
-
-def gateway_event(
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: str | None = None,
-    resource: str | None = None,
-    names: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """What API Gateway (REST, v1) hands to Lambda. ``path``: with its query; ``resource``: the route's pattern."""
-    path, _, query = path.partition("?")
-    resource, values = resource or path, parse_qs(query, keep_blank_values=True) or None
-    about = {"resourcePath": resource, "path": path, "httpMethod": method, "requestId": "r-1", "identity": {}}
-    return {
-        "resource": resource,
-        "path": path,
-        "httpMethod": method,
-        "headers": dict(headers),
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": values and {name: found[-1] for name, found in values.items()},
-        "multiValueQueryStringParameters": values,
-        "pathParameters": names,
-        "stageVariables": None,
-        "requestContext": about,
-        "body": body,
-        "isBase64Encoded": False,
-    }
 
 
 class RuntimeApi:

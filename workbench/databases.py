@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,20 +41,20 @@ class Named:
     is_default: bool
 
 
-def name_database(named: str | None, stage: str | None = None) -> Named:
+def name_database(named: str | None, stage: str | None = None, outer: Mapping[str, str] = os.environ) -> Named:
     """Which database is meant; it need not be there. What is no URL is left as it is.
 
-    ``stage``: whose it is; None: as ARTEMIS_STAGE says, or the local one's. Raises CannotRun when the stage's service
-    would not use it so: without TLS, outside the local stage.
+    ``stage``: whose it is; None: as ARTEMIS_STAGE says, or the local one's. ``outer``: the environment. Raises
+    CannotRun when the stage's service would not use it so: without TLS, outside the local stage.
     """
     from chalicelib.settings import DEFAULT_DATABASE
 
     by = "ARTEMIS_DATABASE_URL" if named is None else "--database"
-    url = os.environ.get(by) if named is None else named
-    return Named(_as_the_service(_in_project(url or DEFAULT_DATABASE), by, stage), by, not url)
+    url = outer.get(by) if named is None else named
+    return Named(_as_the_service(_in_project(url or DEFAULT_DATABASE), by, stage, outer), by, not url)
 
 
-def _as_the_service(url: str, by: str, stage: str | None) -> str:
+def _as_the_service(url: str, by: str, stage: str | None, outer: Mapping[str, str]) -> str:
     """A PostgreSQL URL with what the service adds to it: TLS, and how to authenticate unless it has a password."""
     from chalicelib import database_settings
     from chalicelib.settings import LOCAL
@@ -62,10 +62,10 @@ def _as_the_service(url: str, by: str, stage: str | None) -> str:
     found = database_settings.URL.fullmatch(url)
     if found is None or not found["driver"].startswith("postgres"):
         return url
-    environment = {**os.environ, "ARTEMIS_DATABASE_URL": url}
+    environment = {**outer, "ARTEMIS_DATABASE_URL": url}
     if found["password"] and by == "--database":
         environment.pop("ARTEMIS_DATABASE_AUTH", None)
-    stage, problems = stage or os.environ.get("ARTEMIS_STAGE", LOCAL), list[str]()
+    stage, problems = stage or outer.get("ARTEMIS_STAGE", LOCAL), list[str]()
     settled = database_settings.resolve(environment, None if stage == LOCAL else stage, problems)
     if problems:
         raise CannotRun("; ".join(problems).replace("ARTEMIS_DATABASE_URL", by))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -15,7 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from chalicelib.errors import ArtemisError
-from chalicelib.store.schema import REVISION, check, version_of
+from chalicelib.store.schema import REVISION, SCHEMA_VERSION, check, version_of
 from chalicelib.store.tables import schema_version
 from workbench.retention.locks import change
 from workbench.retention.partitions import ensure_partitions
@@ -104,8 +106,48 @@ def _change(engine: Engine, what: Callable[[Connection], Result]) -> Result:
         return what(connection)
 
 
-def _config(connection: Connection) -> Config:
+def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A migration that a database has before it. ``what``: in words; ``compatible_from``: the oldest schema whose
+    software works after it; ``sql``: on PostgreSQL, None where it cannot be said before it runs."""
+
+    revision: str
+    what: str
+    compatible_from: int
+    sql: str | None
+
+
+def ahead(connection: Connection) -> list[Step]:
+    """The migrations that ``upgrade`` would run, in order. Nothing is changed."""
+    config, before = _config(), revision_of(connection)
+    scripts = ScriptDirectory.from_config(config)
+    if before is not None and before not in _known(config):
+        return []
+    waiting = [script for script in scripts.iterate_revisions("head", before or "base") if script.revision != before]
+    return [
+        Step(
+            script.revision,
+            str(script.doc).strip(),
+            getattr(script.module, "COMPATIBLE_FROM", SCHEMA_VERSION),
+            _sql(script.down_revision, script.revision),
+        )
+        for script in reversed(waiting)
+    ]
+
+
+def _sql(before: Any, after: str) -> str | None:
+    config = _config()
+    config.output_buffer = StringIO()
+    config.attributes["dialect"] = "postgresql"
+    try:
+        command.upgrade(config, f"{before or 'base'}:{after}", sql=True)
+    except Exception:  # it looks at rows, which are not there
+        return None
+    return config.output_buffer.getvalue()

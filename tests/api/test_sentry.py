@@ -17,8 +17,8 @@ from api_trouble import SECRET
 
 from chalicelib.errors import SettingsError
 from chalicelib.settings import load
-from tests.lambdas import gateway_event
 from tests.sentries import Sentry
+from workbench.deploying.function import gateway_event
 
 PERSON = "member-4711"
 

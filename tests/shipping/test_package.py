@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from event_table import JSON
 
-from tests.lambdas import RuntimeApi, gateway_event, running
+from tests.lambdas import RuntimeApi, running
+from workbench.deploying.function import gateway_event
 from workbench.project import Project
 from workbench.shipping import archive
 from workbench.shipping.errors import CannotShip

@@ -13,7 +13,8 @@ from typing import Any
 from event_table import NO_KEY, Request, table
 
 from serving.wsgi import RouteTable
-from tests.lambdas import RuntimeApi, gateway_event
+from tests.lambdas import RuntimeApi
+from workbench.deploying.function import gateway_event
 
 ROOT = Path(__file__).parent.parent.parent
 PATTERNS = [

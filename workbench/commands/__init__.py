@@ -36,6 +36,8 @@ COMMANDS = {
     "config": "workbench.commands.config:config",
     "policy": "workbench.commands.package:policy",
     "package": "workbench.commands.package:package",
+    "deploy": "workbench.commands.deploy:deploy",
+    "rollback": "workbench.commands.deploy:rollback",
     "notify": "workbench.commands.notify:notify",
     "demo": "workbench.commands.demo:demo",
 }

@@ -22,10 +22,10 @@ def notify(record: Path, language: str, dry_run: bool) -> None:
     then said here, with exit code 0, so that the deployment's own result stands. Exit code 2: the record or the
     webhook is none.
     """
-    from workbench.shipping import slack
+    from workbench.deploying import slack
+    from workbench.deploying.message import message
+    from workbench.deploying.record import read
     from workbench.shipping.errors import CannotShip
-    from workbench.shipping.message import message
-    from workbench.shipping.record import read
 
     try:
         rendered = message(read(record), language)

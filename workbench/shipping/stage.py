@@ -48,6 +48,7 @@ class Options(BaseModel):
     log_retention_days: int = Field(default=30, description="one of the periods that CloudWatch Logs knows")
     snap_start: bool = False
     provisioned_concurrency: int = Field(default=0, ge=0)
+    bucket: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
     alarms: Alarms = Alarms()
 
 
@@ -153,7 +154,7 @@ def _check(stage: str, content: Mapping[str, Any]) -> list[str]:
 
 def _may_be_secret(name: str, value: str) -> bool:
     """A database's URL without a password is none."""
-    return name != "ARTEMIS_DATABASE_URL" or bool(re.search(r"://[^/@]*:[^/@]*@|[?&]password=", value))
+    return name != "ARTEMIS_DATABASE_URL" or bool(re.search(r"://[^/@]*:[^/@]+@|[?&]password=", value))
 
 
 def _check_options(options: Options, content: Mapping[str, Any]) -> list[str]:

@@ -52,17 +52,21 @@ GATEWAY_ERRORS = {
 def merged(deployed: Deployed) -> dict[str, Any]:
     """For ``chalice package --merge-template``, which merges mappings and replaces lists."""
     resources: dict[str, Any] = {API: {"Properties": _function(deployed)}}
+    variables = {"ARTEMIS_REVISION": {"Ref": "Revision"}, **deployed.environment}
     for identity, name in FUNCTIONS.items():
         resources.setdefault(identity, {}).setdefault("Properties", {})["FunctionName"] = deployed.function(name)
         resources[identity]["Properties"]["LoggingConfig"] = {"LogGroup": {"Ref": f"{identity}Logs"}}
-        resources[identity]["Properties"].setdefault("Environment", {})["Variables"] = deployed.environment
+        resources[identity]["Properties"].setdefault("Environment", {})["Variables"] = variables
         resources[f"{identity}Logs"] = _log_group(deployed, name)
     resources["RestAPI"] = {
         "Properties": {"DefinitionBody": {"x-amazon-apigateway-gateway-responses": dict(_gateway())}}
     }
     resources |= {"LiveAlias": _alias(deployed), "LivePermission": _permission(), **alarms(deployed, FUNCTIONS)}
     return {
-        "Parameters": {"LiveVersion": {"Type": "String", "Default": "", "Description": "the version that is served"}},
+        "Parameters": {
+            "LiveVersion": {"Type": "String", "Default": "", "Description": "the version that is served"},
+            "Revision": {"Type": "String", "Default": "", "Description": "the git revision that this is made of"},
+        },
         "Conditions": {"IsLive": {"Fn::Not": [{"Fn::Equals": [{"Ref": "LiveVersion"}, ""]}]}},
         "Resources": resources,
     }
@@ -111,7 +115,7 @@ def _log_group(deployed: Deployed, name: str) -> dict[str, Any]:
     return {
         "Type": "AWS::Logs::LogGroup",
         "Properties": properties,
-        "DeletionPolicy": "Retain",
+        "DeletionPolicy": "RetainExceptOnCreate",  # else a creation that failed could not be repeated
         "UpdateReplacePolicy": "Retain",
     }
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from tests.emulators.server import Emulator, Reply, Request, Route
 from workbench.cli import main
-from workbench.shipping.message import message
-from workbench.shipping.record import Record
+from workbench.deploying.message import message
+from workbench.deploying.record import Record
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 RECORD: dict[str, Any] = {

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from workbench.shipping.record import Change, Record
+from workbench.deploying.record import Change, Record
 
 SECTION, HEADER, FIELDS, MOST = 2900, 150, 10, 12  # characters, characters, fields, lines of one list
 WORDS = {

@@ -1,0 +1,98 @@
+"""`artemis deploy`: the database, the code beside what is live, a try, and only then the traffic.
+
+Each part may be done again: code and templates lie under their digests, the same code gives the same version, and a
+stack that could not be changed is as it was. A deployment that broke off is simply run again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from workbench.deploying import database, records
+from workbench.deploying.kept import Kept
+from workbench.deploying.plan import Plan
+from workbench.deploying.record import Record
+from workbench.deploying.target import Target
+from workbench.deploying.templates import with_code
+from workbench.shipping.errors import CannotShip
+
+NOT_MADE = "none"  # the version of a deployment that came to none
+
+
+def deploy(plan: Plan, url: str | None) -> Record:
+    """Does what the plan says; the record says how it went, and is kept. What stops it otherwise is raised again.
+
+    ``url``: the database to bring forward; None: somebody else does.
+    """
+    made: list[str] = []
+    return recorded(plan, made, lambda: _deploy(plan, url, made))
+
+
+def recorded(plan: Plan, made: list[str], work: Callable[[], None]) -> Record:
+    """``made``: the version, once there is one."""
+    began, error = time.monotonic(), "it was interrupted"
+    try:
+        work()
+        error = ""
+    except CannotShip as failure:
+        error = str(failure)
+    finally:
+        version = made[-1] if made else NOT_MADE
+        record = plan.record(time.monotonic() - began, version, error or None)
+        records.keep(plan.target, record)
+    return record
+
+
+def _deploy(plan: Plan, url: str | None, made: list[str]) -> None:
+    target = plan.target
+    if url is not None and plan.migration is not None and plan.migration.steps:
+        target.tell(f"bringing {plan.migration.shown} forward")
+        database.bring(url)
+    target.bucket.prepare()
+    target.tell(f"uploading {plan.packed.archive.stat().st_size / 1e6:.1f} MB")
+    kept = _upload(plan)
+    try:
+        target.tell(f"bringing the stack {target.stack.name} to the new code; requests still reach {_named(plan.live)}")
+        target.bring(kept.template, kept.revision, plan.live, plan.was)
+        version = target.function.publish(kept.digest, f"{kept.revision[:12]} {kept.subject}")
+        made.append(version)
+        target.try_out(version, plan.served)
+        target.versions.write(kept.model_copy(update={"version": version, "before": _before(plan, version)}))
+        target.tell(f"sending requests to version {version}")
+        target.bring(kept.template, kept.revision, version)
+    except CannotShip as failure:
+        raise _put_back(target, plan.was, failure) from None
+
+
+def _upload(plan: Plan) -> Kept:
+    target, folder = plan.target, plan.target.stage
+    code = target.bucket.put_once(f"{folder}/code", plan.packed.archive.read_bytes(), ".zip")
+    template = with_code(plan.packed.template.read_bytes(), target.bucket.name, code)
+    keys = {
+        "template": target.bucket.put_once(f"{folder}/templates", template, ".json"),
+        "sources": target.bucket.put_once(f"{folder}/sources", plan.sources, ".zip"),
+    }
+    return plan.kept.model_copy(update=keys)
+
+
+def _before(plan: Plan, version: str) -> str | None:
+    """What to go back to: of a version that is live already, what it says itself."""
+    return plan.was.before if plan.was and plan.live == version else plan.live
+
+
+def _put_back(target: Target, was: Kept | None, failure: CannotShip) -> CannotShip:
+    """The stack as it was, for what is live runs under its roles. Where nothing is live, nothing has to be put back."""
+    if was is None:
+        return failure
+    target.tell(f"putting the stack back as it was with version {was.version}")
+    try:
+        target.bring(was.template, was.revision, was.version)
+    except CannotShip as second:
+        hint = f"requests still reach version {was.version}; run `artemis deploy` again once the cause is gone"
+        return CannotShip(*failure.reasons, f"and the stack could not be put back as it was: {second}", hint)
+    return failure
+
+
+def _named(version: str | None) -> str:
+    return f"version {version}" if version else "nobody"
