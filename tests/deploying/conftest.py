@@ -6,15 +6,19 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from small import Next, small
 
+from tests.databases import TEMPLATE, at
 from tests.emulators.cloud import Cloud
 from workbench.cli import main
+from workbench.deploying.record import Record, read
 from workbench.project import Project
 from workbench.shipping.package import Packed, package
 
@@ -34,8 +38,18 @@ def cloud(needs_runtime: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clou
 
 
 @pytest.fixture
-def project(tmp_path: Path, new_postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A copy in git, whose staging stage has a database here. It is the current folder."""
+def database(postgres_template: str) -> Iterator[str]:
+    """The URL of a migrated, empty database: always the same, for it stands in the package's template."""
+    with psycopg.connect(postgres_template, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE deployed TEMPLATE {TEMPLATE}")
+    yield at(postgres_template, "deployed")
+    with psycopg.connect(postgres_template, autocommit=True) as connection:
+        connection.execute("DROP DATABASE deployed WITH (FORCE)")
+
+
+@pytest.fixture
+def project(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy in git, whose staging stage has a database here and asks nobody but AWS. It is the current folder."""
     root = tmp_path / "project"
     ignored = shutil.ignore_patterns("__pycache__", "data", "samples", "training", "recordings")
     for name in ("usecases", "chalicelib", ".chalice", "contracts"):
@@ -44,20 +58,30 @@ def project(tmp_path: Path, new_postgres: Callable[[], str], monkeypatch: pytest
         shutil.copy(ROOT / name, root)
     (root / ".artemis").mkdir()
     (root / ".artemis" / "environments").symlink_to(ROOT / ".artemis" / "environments")
-    change_variables(root, {"ARTEMIS_DATABASE_URL": new_postgres(), "ARTEMIS_DATABASE_AUTH": None})
     monkeypatch.chdir(root)
+    change_variables({"ARTEMIS_DATABASE_URL": database, "ARTEMIS_DATABASE_AUTH": None})
+    change_stage("text: [google_vision, rekognition]", "text: rekognition")
     monkeypatch.setattr("workbench.deploying.target.PATIENCE", 1.0)
     monkeypatch.delenv("ARTEMIS_DATABASE_URL", raising=False)
-    done = run("policy")
-    assert done.exit_code == 0, done.output
     git("init", "-q", "-b", "main")
     commit("사진 심사를 처음으로 (#41)")
     return Project(root)
 
 
-def change_variables(root: Path, variables: dict[str, str | None]) -> None:
+def change_stage(old: str, new: str) -> None:
+    """Changes the stage's file, and builds."""
+    path = Path("usecases/stages/staging.yaml")
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    for command in ("build", "policy"):
+        done = run(command)
+        assert done.exit_code == 0, done.output
+
+
+def change_variables(variables: dict[str, str | None]) -> None:
     """Sets variables of the staging stage; None takes one away."""
-    path = root / ".chalice" / "config.json"
+    path = Path(".chalice/config.json")
     config = json.loads(path.read_text("utf-8"))
     own = config["stages"]["staging"]["environment_variables"]
     for name, value in variables.items():
@@ -76,8 +100,23 @@ def commit(subject: str) -> None:
     git("config", "user.name", "김하늘")
 
 
-def run(*arguments: str, text: str | None = None) -> Result:
-    return CliRunner().invoke(main, arguments, input=text)
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def deploy(*options: str) -> Result:
+    return run("deploy", "--stage", "staging", "--yes", *options)
+
+
+def deployed(*options: str) -> Result:
+    """A deployment that succeeds."""
+    done = deploy(*options)
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def record() -> Record:
+    return read(Path(".artemis/deployments/staging.json"))
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +140,15 @@ def packaged_once(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _PACKED: dict[str, Any] = {}
+
+
+@pytest.fixture
+def next_package(tmp_path: Path, packaged_once: None, monkeypatch: pytest.MonkeyPatch) -> Next:
+    """Deployments get a small package: the first one, until another is said."""
+
+    def set_next(**about: Any) -> None:
+        made = small(tmp_path / f"package-{about}", **about)
+        monkeypatch.setattr("workbench.deploying.plan.package", lambda _project, _stage: made)
+
+    set_next()
+    return set_next

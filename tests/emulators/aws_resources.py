@@ -5,9 +5,12 @@ Aliases, API stages and alarms are not known to it, an API's body is passed over
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import Any
 
 from moto.apigateway.models import apigateway_backends
+from moto.awslambda.exceptions import UnknownAliasException, UnknownFunctionException
 from moto.awslambda.utils import get_backend
 from moto.cloudformation.parsing import get_model_list, get_model_map, get_name_type_map
 from moto.cloudwatch.models import cloudwatch_backends
@@ -62,12 +65,14 @@ class Alias(_Resource, CloudFormationModel):
         named = about["Name"], about["FunctionName"]
         try:
             made = backend.update_alias(*named, about["FunctionVersion"], "", "")
-        except Exception:
+        except UnknownAliasException:
             made = backend.create_alias(*named, about["FunctionVersion"], "", "")
         return str(made.arn)
 
     def remove(self) -> None:
-        get_backend(self.account, self.region).delete_alias(self.properties["Name"], self.properties["FunctionName"])
+        with suppress(UnknownFunctionException):  # it went first, and took the alias along
+            backend = get_backend(self.account, self.region)
+            backend.delete_alias(self.properties["Name"], self.properties["FunctionName"])
 
     @staticmethod
     def cloudformation_name_type() -> str:
@@ -85,7 +90,9 @@ class ApiStage(_Resource, CloudFormationModel):
         backend, about = apigateway_backends[self.account][self.region], self.properties
         api, name = about["RestApiId"], about["StageName"]
         backend.get_rest_api(api).stages.pop(name, None)
-        backend.create_stage(api, name, about["DeploymentId"], tracing_enabled=about.get("TracingEnabled"))
+        deployment = about["DeploymentId"]  # moto gives its own object where a template refers to one
+        identity, traced = getattr(deployment, "id", deployment), about.get("TracingEnabled")
+        backend.create_stage(api, name, identity, tracing_enabled=traced)
         return str(name)
 
     def remove(self) -> None:
@@ -172,7 +179,7 @@ class RoleThatChanges(_Resource, CloudFormationModel):
         role = backend.get_role(name)
         role.policies.clear()
         for policy in self.properties.get("Policies", ()):
-            role.put_policy(policy["PolicyName"], policy["PolicyDocument"])
+            role.put_policy(policy["PolicyName"], json.dumps(policy["PolicyDocument"]))
         return name
 
     def remove(self) -> None:

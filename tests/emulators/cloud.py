@@ -2,6 +2,7 @@
 
     with Cloud(root) as cloud:
         cloud.failing = "WatchRole"       the next change of a stack fails at this resource, and is rolled back
+        cloud.foreign.add("…")            a bucket of somebody else
         cloud.secrets["/artemis/…"] = …   what ``{{resolve:ssm:…}}`` gives
 
 SAM is translated by AWS's own translator, as CloudFormation does it; ``{{resolve:…}}`` is put in place; an invocation
@@ -33,6 +34,7 @@ from tests.lambdas import RuntimeApi, running
 from tests.tools import tool
 
 RESOLVE = re.compile(r"\{\{resolve:(?:ssm|secretsmanager):([^}]+)\}\}")
+PUBLISHING = re.compile(r"/2015-03-31/functions/[^/]+/versions")
 INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 
 
@@ -44,6 +46,7 @@ class Cloud(Aws):
         self.root, self.python = root, python
         self.failing: str | None = None
         self.secrets: dict[str, str] = {}
+        self.foreign: set[str] = set()
         self.bucket_policies: dict[str, Any] = {}
         self._translated: dict[str, str] = {}
         self._running: dict[tuple[str, str], RuntimeApi] = {}
@@ -60,6 +63,10 @@ class Cloud(Aws):
         action = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("Action") if request.body else None
         if action in ("CreateStack", "UpdateStack"):
             return _route(action, self._change)
+        if PUBLISHING.fullmatch(request.path):
+            return _route("PublishVersion", self._others)
+        if request.path.split("/")[1] in self.foreign:
+            return _route("Foreign", lambda _request: (403, b"", {}))
         if request.method == "PUT" and urlsplit(request.headers[TARGET]).query == "policy":
             return _route("PutBucketPolicy", self._bucket_policy)
         route = super()._route(request)
@@ -107,9 +114,8 @@ class Cloud(Aws):
             backend.create_stack(form["StackName"], json.dumps(log), {})
         stack = backend.get_stack(form["StackName"])
         stack.status = "ROLLBACK_COMPLETE" if is_new else "UPDATE_ROLLBACK_COMPLETE"
-        event = Event(
-            stack.stack_id, stack.name, str(failing), "", "AWS::IAM::Role", "UPDATE_FAILED", "as the test wants it", None
-        )
+        about = (str(failing), "", "AWS::IAM::Role", "UPDATE_FAILED", "as the test wants it", None)
+        event = Event(stack.stack_id, stack.name, *about)
         event.client_request_token = form["ClientRequestToken"]  # type: ignore[assignment]
         stack.events.append(event)
         result = f"{form['Action']}Result"
@@ -137,4 +143,3 @@ class Cloud(Aws):
             entered = running(self.root, folder, self.python, given, found.handler)
             self._running[key] = self._stack.enter_context(entered)
         return self._running[key]
-

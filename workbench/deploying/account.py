@@ -42,6 +42,7 @@ class Account:
 def told() -> Iterator[None]:
     """What AWS, or the way to it, refuses becomes CannotShip."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -50,6 +51,8 @@ def told() -> Iterator[None]:
         raise CannotShip(f"{error.operation_name}: {said.get('Code')}: {said.get('Message')}") from None
     except BotoCoreError as error:
         raise CannotShip(f"AWS cannot be asked: {str(error).rstrip('.')}") from None
+    except ResponseParserError:
+        raise CannotShip("what answers is not AWS, or is out of order: is there a proxy in between?") from None
 
 
 def code_of(error: Any) -> str:

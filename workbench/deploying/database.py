@@ -55,7 +55,7 @@ def look(url: str, live_schema: int | None) -> Migration:
         finally:
             engine.dispose()
     live = live_schema or (int(before) if before else None)
-    return Migration(shown, before, steps, [] if live is None else list(_destructive(steps, live)))
+    return Migration(shown, before, steps, [] if live is None else list(destructive(steps, live)))
 
 
 def bring(url: str) -> None:
@@ -73,7 +73,8 @@ def bring(url: str) -> None:
             engine.dispose()
 
 
-def _destructive(steps: list[Step], live: int) -> Iterator[str]:
+def destructive(steps: list[Step], live: int) -> Iterator[str]:
+    """Why software for schema ``live`` would not survive migrations."""
     for step in steps:
         name = f"migration {step.revision}"
         if step.compatible_from > live:
