@@ -49,7 +49,8 @@ def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def add(code: str, compatible_from: int = 3) -> None:
         text = (
-            '"""The next."""\nimport sqlalchemy as sa\nfrom alembic import op\n\nrevision, down_revision = "0005", "0004"\n'
+            '"""The next."""\nimport sqlalchemy as sa\nfrom alembic import op\n\n'
+            'revision, down_revision = "0005", "0004"\n'
             f"VERSION, COMPATIBLE_FROM = 5, {compatible_from}\n\ndef upgrade():\n    {code}\n"
         )
         (folder / "versions" / "0005_next.py").write_text(text, "utf-8")

@@ -36,11 +36,11 @@ def test_a_stage_is_created_with_all_it_needs_and_answers(
     assert policies() == [written_policy()]
     assert live() == "1"
     assert json.loads(ask(gateway_event("GET", "/health", {}))["body"])["status"] == "ok"
+    assert_its_surroundings_are_there()
+    assert_the_bucket_is_private(cloud)
 
 
-def test_its_surroundings_are_created_too(cloud: Cloud, project: Project) -> None:
-    deployed()
-
+def assert_its_surroundings_are_there() -> None:
     gateway = boto3.client("apigateway")
     (api,) = gateway.get_rest_apis()["items"]
     paths = {one["path"] for one in gateway.get_resources(restApiId=api["id"], limit=100)["items"]}
@@ -53,9 +53,8 @@ def test_its_surroundings_are_created_too(cloud: Cloud, project: Project) -> Non
     assert rule["ScheduleExpression"] == "rate(1 hour)"
 
 
-def test_the_bucket_is_private_keeps_versions_and_takes_nothing_without_tls(cloud: Cloud, project: Project) -> None:
-    deployed()
-
+def assert_the_bucket_is_private(cloud: Cloud) -> None:
+    """It keeps versions, and takes nothing without TLS."""
     s3 = boto3.client("s3")
     assert all(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values())
     assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
@@ -122,18 +121,13 @@ def test_going_back_brings_everything_back_and_forth_again(cloud: Cloud, project
     assert live() == "2"
 
 
-def test_what_is_deployed_already_is_deployed_again_without_a_new_version(cloud: Cloud, project: Project) -> None:
+def test_deployed_twice_it_has_one_version_and_deleted_it_leaves_its_logs_only(cloud: Cloud, project: Project) -> None:
     deployed()
 
     told = deployed().output
 
     assert "no change in what is decided" in told and "version 1 is live" in told
     assert len(boto3.client("lambda").list_versions_by_function(FunctionName="artemis-staging-api")["Versions"]) == 2
-
-
-def test_a_stack_that_is_deleted_leaves_its_logs_only(cloud: Cloud, project: Project) -> None:
-    deployed()
-
     boto3.client("cloudformation").delete_stack(StackName="artemis-staging")
 
     assert boto3.client("lambda").list_functions()["Functions"] == []

@@ -26,8 +26,9 @@ def environment(root: Path, python: Path, requirements: list[str], what: str) ->
         root: the project's.
         what: its name, for people.
     """
-    content = "\n".join([os.path.realpath(python), *sorted(requirements)])
-    folder = root / ".artemis" / "environments" / f"{what}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    place = (root / ".artemis" / "environments").resolve()  # which its scripts name: one that was moved is made anew
+    content = "\n".join([str(place), os.path.realpath(python), *sorted(requirements)])
+    folder = place / f"{what}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
     if not (folder / READY).is_file():
         with _locked(folder):
             if not (folder / READY).is_file():
