@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import change_variables, deploy, deployed, run
+from conftest import change_variables, deploy, deployed, record, run
 from small import Next
 from stage_at_aws import live
 
@@ -163,6 +163,7 @@ def test_one_that_cannot_be_reached_stops_it_before_anything_is_done(cloud: Clou
     done = deploy("--database", "postgresql://artemis:geheim@127.0.0.1:9/artemis?sslmode=verify-full")
 
     assert done.exit_code == 2 and "run this where it can be reached" in done.output
+    assert (record().status, record().version) == ("failed", "none")
     assert "geheim" not in done.output and cloud.count("CreateStack") == 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.commands.common import CannotRun, find_project
+from workbench.commands.common import CannotRun, find_project, format_option
 from workbench.databases import database_option, name_database
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--no-migrate", is_flag=True, help="Leave the database alone: somebody else brings it forward, before.")
 @click.option("--no-replay", is_flag=True, help="Do not replay past decisions for the plan.")
 @click.option("--allow-destructive", is_flag=True, help="Also by a migration that what is live does not survive.")
+@format_option("text", "markdown")
 def deploy(
     stage: str,
     only_plan: bool,
@@ -33,6 +34,7 @@ def deploy(
     no_migrate: bool,
     no_replay: bool,
     allow_destructive: bool,
+    form: str,
 ) -> None:
     """Deploy a stage to AWS: package it, show the plan, ask, and do it.
 
@@ -53,16 +55,15 @@ def deploy(
         target = _target(stage)
         url = None if no_migrate else _database(database, target.deployed)
         planned = plan(target, url, not no_replay)
-    except (CannotShip, SettingsError) as error:
-        raise CannotRun(f"stage {stage} cannot be deployed:\n{error}") from None
-    click.echo(plan_text(planned))
-    if planned.migration and planned.migration.destructive and not allow_destructive and not only_plan:
-        raise CannotRun(
-            "a migration is destructive, see above: make two deployments of it (docs/operations.md), "
-            "or give --allow-destructive"
-        )
+    except (CannotShip, SettingsError, CannotRun) as error:
+        raise _refused(stage, f"it cannot be deployed:\n{error}", only_plan) from None
+    click.echo(plan_text(planned) if form == "text" else f"```text\n{plan_text(planned)}\n```")
     if only_plan:
         return
+    if planned.migration and planned.migration.destructive and not allow_destructive:
+        why = "; ".join(planned.migration.destructive)
+        advice = "make two deployments of it (docs/operations.md), or give --allow-destructive"
+        raise _refused(stage, f"a migration is destructive: {why}: {advice}", only_plan)
     _ask(f"Deploy to {stage}?", yes)
     _end(go(planned, url))
 
@@ -95,6 +96,15 @@ def rollback(stage: str, to: str | None, only_plan: bool, yes: bool, no_test: bo
         return
     _ask(f"Bring {stage} back to version {found.there.version}?", yes)
     _end(go(found, not no_test))
+
+
+def _refused(stage: str, why: str, only_plan: bool) -> CannotRun:
+    """What is raised; where somebody waits for a deployment to be told of, it is recorded."""
+    from workbench.deploying import records
+
+    if not only_plan:
+        records.refused(find_project(), stage, why)
+    return CannotRun(f"stage {stage}: {why}")
 
 
 def _target(stage: str) -> Target:

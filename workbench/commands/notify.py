@@ -14,8 +14,9 @@ from workbench.commands.common import CannotRun
 @click.command()
 @click.argument("record", type=click.Path(path_type=Path))
 @click.option("--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of the message.")
+@click.option("--optional", is_flag=True, help="Without a webhook say so, and exit with 0.")
 @click.option("--dry-run", is_flag=True, help="Print the message as JSON; post nothing.")
-def notify(record: Path, language: str, dry_run: bool) -> None:
+def notify(record: Path, language: str, optional: bool, dry_run: bool) -> None:
     """Tell a Slack channel of a deployment, of which RECORD (JSON) says what changed and how it went.
 
     Posts to the incoming webhook in ARTEMIS_SLACK_WEBHOOK. Slack being away fails nothing: it is tried three times,
@@ -33,6 +34,9 @@ def notify(record: Path, language: str, dry_run: bool) -> None:
             click.echo(json.dumps(rendered, indent=2, ensure_ascii=False))
             return
         webhook = os.environ.get(slack.VARIABLE)
+        if not webhook and optional:
+            click.echo(f"note: nobody is told: {slack.VARIABLE} is not set", err=True)
+            return
         if not webhook:
             raise CannotShip(f"{slack.VARIABLE} is not set: it is the URL of an incoming webhook of the channel")
         refused = slack.post(webhook, rendered)

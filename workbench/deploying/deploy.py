@@ -17,8 +17,6 @@ from workbench.deploying.target import Target
 from workbench.deploying.templates import with_code
 from workbench.shipping.errors import CannotShip
 
-NOT_MADE = "none"  # the version of a deployment that came to none
-
 
 def deploy(plan: Plan, url: str | None) -> Record:
     """Does what the plan says; the record says how it went, and is kept. What stops it otherwise is raised again.
@@ -38,7 +36,7 @@ def recorded(plan: Plan, made: list[str], work: Callable[[], None]) -> Record:
     except CannotShip as failure:
         error = str(failure)
     finally:
-        version = made[-1] if made else NOT_MADE
+        version = made[-1] if made else records.NOT_MADE
         record = plan.record(time.monotonic() - began, version, error or None)
         records.keep(plan.target, record)
     return record

@@ -6,8 +6,9 @@ import getpass
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 PULL_REQUEST = re.compile(r"\(#(\d+)\)$|^Merge pull request #(\d+)")
 UNKNOWN = "unknown"
@@ -23,6 +24,12 @@ class Origin:
     is_changed: bool = False
     pull_request: str | None = None
     run: str | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """Its part of a record."""
+        said = asdict(self)
+        del said["is_changed"]
+        return said
 
     @property
     def revision(self) -> str:

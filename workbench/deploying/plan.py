@@ -16,6 +16,8 @@ from workbench.deploying.record import Flips, Record
 from workbench.deploying.target import Target
 from workbench.shipping.package import Packed, package
 
+SNAPSHOT = "ARTEMIS_SNAPSHOT_URL"  # a database to replay past decisions from, where the stage's own is out of reach
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -41,10 +43,6 @@ class Plan:
             stage=self.target.stage,
             status="failed" if error else "succeeded",
             version=version,
-            who=self.origin.who,
-            commit=self.origin.commit,
-            subject=self.origin.subject,
-            pull_request=self.origin.pull_request,
             use_cases=self.changes.use_cases,
             parameters=self.changes.parameters,
             metrics=self.changes.metrics,
@@ -52,8 +50,8 @@ class Plan:
             flips=self.flips,
             seconds=round(seconds, 1),
             error=error,
-            run=self.origin.run,
             rollback=f"artemis rollback --stage {self.target.stage}" if self.live else None,
+            **self.origin.as_record(),
         )
 
 
@@ -72,7 +70,7 @@ def plan(target: Target, url: str | None, with_replay: bool = True) -> Plan:
     found = changes(old, new, (was.parameters if was else {}, parameters), (was.metrics if was else {}, metrics))
     migration = database.look(url, was.store_schema if was else None) if url else None
     changed = [name for name in found.use_cases if name in served and was is not None]
-    flipped, notes = flips(target.project, url, target.stage, changed) if url and with_replay else ([], [])
+    flipped, notes = _flips(target, url, changed) if with_replay else ([], ["past decisions were not replayed"])
     if live and was is None:
         notes.append(f"nothing is kept of version {live}, which is live: everything is told as new")
     if unvalidated:
@@ -82,6 +80,14 @@ def plan(target: Target, url: str | None, with_replay: bool = True) -> Plan:
         notes.append(f"the working tree has changes that are not in commit {here.commit[:12]}")
     kept = _kept(made, live, here, (parameters, metrics))
     return Plan(target, here, made, live, was, kept, packed(new), served, found, migration, flipped, notes)
+
+
+def _flips(target: Target, url: str | None, use_cases: list[str]) -> tuple[list[Flips], list[str]]:
+    replayed = url or os.environ.get(SNAPSHOT) or None
+    if replayed is None:
+        why = f"past decisions were not replayed: no database is named, and no snapshot ({SNAPSHOT})"
+        return [], [why] if use_cases else []
+    return flips(target.project, replayed, target.stage, use_cases)
 
 
 def _kept(made: Packed, live: str | None, here: Origin, values: tuple[dict[str, dict[str, object]], ...]) -> Kept:
