@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +10,7 @@ from functools import lru_cache, partial
 from threading import Lock
 from typing import Any
 
+from chalicelib import reporting
 from chalicelib.asking import Asking
 from chalicelib.blobs import Blobs, Place
 from chalicelib.calling.router import Observer, Router
@@ -20,7 +20,6 @@ from chalicelib.engine import Engine
 from chalicelib.folder_objects import Folder
 from chalicelib.history import Asker, History, Stored, nothing_before
 from chalicelib.manifest import GENERATED, Manifest
-from chalicelib.observed import Observe
 from chalicelib.photo import PhotoPolicy
 from chalicelib.providers import PROVIDERS, make
 from chalicelib.service import Service
@@ -29,8 +28,6 @@ from chalicelib.settings import load as load_settings
 from chalicelib.vault import LOCAL_KEY, Vault
 from chalicelib.warmup import without_collector
 from chalicelib.workers import Workers
-
-ON_LAMBDA = "AWS_LAMBDA_RUNTIME_API"  # set by Lambda for the process of a function
 
 
 def engine(
@@ -143,52 +140,13 @@ def build(settings: Settings, manifest: Manifest) -> Service:
     deciding = engine(settings.routing, url, stage=settings.stage, use_cases=frozenset(manifest.names), vault=vault)
     apart = blobs(url, settings.objects)
     return Service(
-        settings, manifest, deciding, partial(_store, url), identity, vault, apart, tuple(OBSERVERS.values())
+        settings, manifest, deciding, partial(_store, url), identity, vault, apart, tuple(reporting.OBSERVERS.values())
     )
-
-
-OBSERVERS: dict[str, Observe] = {}  # what for -> who is told, by every service made from now on
-
-
-def report_to_sentry(settings: Settings) -> None:
-    """Errors and traces from now on."""
-    from chalicelib import __version__, sentry
-    from chalicelib.runtime import revision
-
-    assert settings.sentry
-    known = revision()
-    release = f"artemis@{__version__}" + (f"+{known}" if known else "")
-    sentry.start(settings.sentry.dsn, settings.stage, release, settings.sentry.traces, ON_LAMBDA in os.environ)
-    OBSERVERS["sentry"] = sentry.trace
 
 
 def middleware(seconds_left: Callable[[], float | None]) -> list[Callable[..., Any]]:
     """What stands around every request. ``seconds_left``: of an invocation of Lambda."""
-    settings, around = service().settings, []
-    if settings.otlp_endpoint:
-        around.append(tracing(settings.otlp_endpoint, settings.stage).middleware(seconds_left))
-    if settings.sentry:
-        from chalicelib import sentry
-
-        around.append(sentry.middleware(seconds_left))
-    return around
-
-
-@lru_cache(maxsize=1)
-def tracing(endpoint: str, stage: str) -> Any:
-    """The process's sender of OpenTelemetry's spans."""
-    from chalicelib import __version__
-    from chalicelib.tracing import Tracing
-
-    return Tracing(endpoint, stage, __version__)
-
-
-def log_as_json(settings: Settings) -> None:
-    """Structured logs from now on, with a line for each decision; on Lambda with its metrics."""
-    from chalicelib.logs import configure, log_decision
-
-    configure(settings.stage, settings.log_level)
-    OBSERVERS["log"] = log_decision(with_metrics=ON_LAMBDA in os.environ)
+    return reporting.middleware(service().settings, seconds_left)
 
 
 class _Current:
@@ -206,13 +164,7 @@ class _Current:
                     return self._service  # another thread was faster
                 built_at, manifest = _built_at(), Manifest.read()
                 settings = load_settings(os.environ, manifest.stages, manifest.use_cases, PROVIDERS, manifest.sensitive)
-                logging.getLogger("artemis").setLevel(settings.log_level)
-                if ON_LAMBDA in os.environ:
-                    log_as_json(settings)
-                if settings.sentry:
-                    report_to_sentry(settings)
-                if settings.otlp_endpoint:
-                    OBSERVERS["traces"] = tracing(settings.otlp_endpoint, settings.stage).trace
+                reporting.start(settings, partial(_store, settings.database_url))
                 made = self._service = build(settings, manifest)
                 self._built_at = built_at
         return made
@@ -241,4 +193,6 @@ def watch() -> dict[str, float]:
     """Use case -> how far its outcomes of the last day are from those before. Raises Unavailable."""
     from chalicelib import watching
 
-    return {shift.use_case: shift.share for shift in watching.watch(service())}
+    found = {shift.use_case: shift.share for shift in watching.watch(service())}
+    reporting.flush()
+    return found

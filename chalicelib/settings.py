@@ -2,8 +2,8 @@
 
 Environment: ``ARTEMIS_STAGE``, ``ARTEMIS_DATABASE_URL``, ``ARTEMIS_DATABASE_AUTH``, ``ARTEMIS_API_KEYS``,
 ``ARTEMIS_ENCRYPTION_KEYS``, ``ARTEMIS_LOG_LEVEL``, ``ARTEMIS_ENDPOINTS``, ``ARTEMIS_SENTRY_DSN``,
-``ARTEMIS_SENTRY_TRACES``, ``ARTEMIS_OTLP_ENDPOINT``. Everything else is in the stage file, which
-the build put in the manifest.
+``ARTEMIS_SENTRY_TRACES``, ``ARTEMIS_OTLP_ENDPOINT``, ``ARTEMIS_SLACK_WEBHOOK``, ``ARTEMIS_OUTCOME_SHIFT``. Everything
+else is in the stage file, which the build put in the manifest.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ DEADLINE = 25  # seconds for a whole request, where a stage file does not say
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENDPOINT = re.compile(r"(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^@?#\s]*)?")
 DSN = re.compile(r"(https://[\w]+@[^/@?#\s]+|http://[\w]+@(127\.0\.0\.1|localhost)(:\d+)?)/([^@?#\s]*/)?\d+")
+SLACK_WEBHOOK = "ARTEMIS_SLACK_WEBHOOK"
+WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/\S+|http://(127\.0\.0\.1|localhost):\d+/\S*")
+OUTCOME_SHIFT = 0.15  # the share of a day's outcomes that differ from those before, from which on somebody is told
 CLIENT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}")  # stored with each decision
 CHALLENGER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 STAGE_KEYS = {*routing.KEYS, "use_cases", "photos", "objects", "deadline"}
@@ -70,6 +73,8 @@ class Settings:
     objects: Place | None = None
     sentry: Sentry | None = None
     otlp_endpoint: str | None = None
+    slack_webhook: str | None = field(default=None, repr=False)
+    outcome_shift: float = OUTCOME_SHIFT
 
 
 def load(
@@ -107,6 +112,9 @@ def load(
         problems.append(
             "ARTEMIS_OTLP_ENDPOINT: give an https URL without user and query; http is for this machine only"
         )
+    webhook, shift = environment.get(SLACK_WEBHOOK), _outcome_shift(environment, problems)
+    if webhook and not WEBHOOK.fullmatch(webhook):
+        problems.append(f"{SLACK_WEBHOOK} is no webhook of Slack's (https://hooks.slack.com/services/…)")
     try:
         urls = endpoints(environment, providers)
     except SettingsError as error:
@@ -126,6 +134,8 @@ def load(
         objects=objects_place(content),
         sentry=sentry,
         otlp_endpoint=otlp or None,
+        slack_webhook=webhook or None,
+        outcome_shift=shift,
     )
 
 
@@ -219,6 +229,14 @@ def _sentry(environment: Mapping[str, str], problems: list[str]) -> Sentry | Non
         problems.append(f"ARTEMIS_SENTRY_TRACES={share}: give a share of requests from 0 to 1")
         return None
     return Sentry(dsn, float(share)) if dsn else None
+
+
+def _outcome_shift(environment: Mapping[str, str], problems: list[str]) -> float:
+    text = environment.get("ARTEMIS_OUTCOME_SHIFT") or str(OUTCOME_SHIFT)
+    if not re.fullmatch(r"0\.\d*[1-9]\d*|1(\.0+)?", text):
+        problems.append(f"ARTEMIS_OUTCOME_SHIFT={text}: give a share of outcomes above 0, up to 1")
+        return OUTCOME_SHIFT
+    return float(text)
 
 
 def _encryption_keys(

@@ -74,4 +74,4 @@ def _log(stage: str, shift: Shift) -> None:
         "OutcomeShift": shift.share,
         **metrics_of([directive([["Stage"], BY_USE_CASE], ["OutcomeShift"])]),
     }
-    log.info("outcomes compared", extra={"_fields": about})
+    log.info("outcomes compared", extra={"_fields": about, "_shift": shift})

@@ -21,6 +21,7 @@ from chalicelib.store.statements import Batch
 from chalicelib.store.tables import decisions, model_versions, paid_answers, task_results, use_case_versions
 
 if TYPE_CHECKING:
+    from chalicelib.store.alerts import Alerts
     from chalicelib.store.claims import Claims
     from chalicelib.store.labels import Labels
     from chalicelib.store.listing import Listing
@@ -123,6 +124,13 @@ class Store:
         from chalicelib.store.outcomes import Outcomes
 
         return Outcomes(self.database)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Who alerts people of what."""
+        from chalicelib.store.alerts import Alerts
+
+        return Alerts(self.database)
 
     @cached_property
     def labels(self) -> Labels:

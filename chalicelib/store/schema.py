@@ -13,9 +13,9 @@ from sqlalchemy.exc import DatabaseError
 from chalicelib.errors import SettingsError
 from chalicelib.store.tables import metadata, schema_version
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 COMPATIBLE_FROM = 3  # the oldest software that can work with this schema
-REVISION = "0004"  # Alembic's name for it
+REVISION = "0005"  # Alembic's name for it
 UPGRADE = "run `artemis db upgrade`"
 
 
@@ -34,7 +34,8 @@ def prepare(engine: Engine) -> None:
 
 def create(connection: Connection) -> None:
     """The whole schema in an empty database, stamped as if Alembic had made it."""
-    import chalicelib.store.challenger_tables  # which belong to the metadata then  # noqa: F401
+    import chalicelib.store.alerts  # which belong to the metadata then
+    import chalicelib.store.challenger_tables  # noqa: F401
 
     metadata.create_all(connection)
     connection.execute(insert(schema_version).values(version=SCHEMA_VERSION, compatible_from=COMPATIBLE_FROM))

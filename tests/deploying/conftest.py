@@ -5,25 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
+from deployed_project import KEY, change_stage, change_variables, commit, git
 from small import Next, small
 
 from tests.databases import TEMPLATE, at
 from tests.emulators.cloud import Cloud
-from workbench.cli import main
-from workbench.deploying.record import Record, read
 from workbench.project import Project
 from workbench.shipping.package import Packed, package
 
 ROOT = Path(__file__).parent.parent.parent
-KEY = "the-key-of-the-smoke-test"
 
 
 @pytest.fixture
@@ -66,57 +62,6 @@ def project(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> P
     git("init", "-q", "-b", "main")
     commit("사진 심사를 처음으로 (#41)")
     return Project(root)
-
-
-def change_stage(old: str, new: str) -> None:
-    """Changes the stage's file, and builds."""
-    path = Path("usecases/stages/staging.yaml")
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), "utf-8")
-    for command in ("build", "policy"):
-        done = run(command)
-        assert done.exit_code == 0, done.output
-
-
-def change_variables(variables: dict[str, str | None]) -> None:
-    """Sets variables of the staging stage; None takes one away."""
-    path = Path(".chalice/config.json")
-    config = json.loads(path.read_text("utf-8"))
-    own = config["stages"]["staging"]["environment_variables"]
-    for name, value in variables.items():
-        own.pop(name, None) if value is None else own.update({name: value})
-    path.write_text(json.dumps(config, indent=2), "utf-8")
-
-
-def git(*arguments: str) -> None:
-    who = ["-c", "user.name=김하늘", "-c", "user.email=sky@example.com", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *who, *arguments], check=True, capture_output=True)
-
-
-def commit(subject: str) -> None:
-    git("add", "--all")
-    git("commit", "-q", "-m", subject)
-    git("config", "user.name", "김하늘")
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
-
-
-def deploy(*options: str) -> Result:
-    return run("deploy", "--stage", "staging", "--yes", *options)
-
-
-def deployed(*options: str) -> Result:
-    """A deployment that succeeds."""
-    done = deploy(*options)
-    assert done.exit_code == 0, done.output
-    return done
-
-
-def record() -> Record:
-    return read(Path(".artemis/deployments/staging.json"))
 
 
 @pytest.fixture(scope="session")

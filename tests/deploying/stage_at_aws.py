@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from conftest import KEY
+from deployed_project import KEY
 
 from tests.emulators.cloud import Cloud
 from workbench.deploying.function import gateway_event

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import change_variables, deploy, deployed, record, run
+from deployed_project import change_variables, deploy, deployed, record, run
 from small import Next
 from stage_at_aws import live
 
@@ -50,10 +50,10 @@ def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def add(code: str, compatible_from: int = 3) -> None:
         text = (
             '"""The next."""\nimport sqlalchemy as sa\nfrom alembic import op\n\n'
-            'revision, down_revision = "0005", "0004"\n'
-            f"VERSION, COMPATIBLE_FROM = 5, {compatible_from}\n\ndef upgrade():\n    {code}\n"
+            'revision, down_revision = "0006", "0005"\n'
+            f"VERSION, COMPATIBLE_FROM = 6, {compatible_from}\n\ndef upgrade():\n    {code}\n"
         )
-        (folder / "versions" / "0005_next.py").write_text(text, "utf-8")
+        (folder / "versions" / "0006_next.py").write_text(text, "utf-8")
 
     return add
 
@@ -75,7 +75,7 @@ def test_it_is_brought_forward_before_the_code_comes(
     told = deployed("--database", old_database).output
 
     assert "schema 3, to be brought forward: 0004 What challengers would have decided." in told
-    assert seen[0] == "0004" and live() == "1"
+    assert seen[0] == "0005" and live() == "1"
 
 
 def test_a_plan_leaves_it_as_it_is(cloud: Cloud, project: Project, old_database: str) -> None:
@@ -106,7 +106,7 @@ def test_what_the_live_code_would_not_survive_is_refused(
     done = deploy()
 
     assert done.exit_code == 2, done.output
-    assert f"migration 0005{' ' if said[0] != 'w' else ': '}{said}" in done.output
+    assert f"migration 0006{' ' if said[0] != 'w' else ': '}{said}" in done.output
     assert "make two deployments of it" in done.output
     assert cloud.count("CreateStack") == 0
 
@@ -128,10 +128,10 @@ def test_what_adds_is_not(database: str, next_migration: Any, code: str) -> None
 
 
 def test_what_says_that_it_breaks_the_live_software_is_refused(database: str, next_migration: Any) -> None:
-    next_migration("pass", compatible_from=5)
+    next_migration("pass", compatible_from=6)
 
     assert _look(database).destructive == [
-        "migration 0005: software for schema 4, which is live, does not work with it"
+        "migration 0006: software for schema 5, which is live, does not work with it"
     ]
 
 
@@ -155,7 +155,7 @@ def test_our_own_migrations_take_nothing_away(tmp_path: Path) -> None:
         steps = ahead(connection)
     engine.dispose()
 
-    assert [step.revision for step in steps] == ["0001", "0002", "0003", "0004"]
+    assert [step.revision for step in steps] == ["0001", "0002", "0003", "0004", "0005"]
     assert [*database.destructive([step for step in steps if step.revision > "0003"], 3)] == []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from conftest import KEY, change_stage, commit, deployed, record, run
+from deployed_project import KEY, change_stage, commit, deployed, record, run
 from stage_at_aws import ask, decide, live, policies, written_policy
 
 from tests.emulators.cloud import ACCOUNT, REGION, Cloud

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from conftest import deploy, deployed, record, run
+from deployed_project import deploy, deployed, record, run
 from small import Next
 from stage_at_aws import live, policies
 

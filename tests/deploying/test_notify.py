@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.emulators.server import Emulator, Reply, Request, Route
+from tests.slacks import Slack
 from workbench.cli import main
 from workbench.deploying.message import message
 from workbench.deploying.record import Record
@@ -33,27 +33,6 @@ RECORD: dict[str, Any] = {
     "run": "https://github.com/example/dating/actions/runs/1",
     "rollback": "artemis rollback --stage production",
 }
-
-
-class Slack(Emulator):
-    """Answers with each of ``answers`` in turn, then with 200. ``posted``: the bodies that came."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.posted: list[dict[str, Any]] = []
-        self.answers: list[tuple[int, dict[str, str]]] = []
-
-    def routes(self) -> list[Route]:
-        return [Route("POST", "/services/T/B/secret", self.webhook)]
-
-    def webhook(self, request: Request) -> Reply:
-        self.posted.append(request.json())
-        status, headers = self.answers.pop(0) if self.answers else (200, {})
-        return status, b"ok", headers
-
-    @property
-    def hook(self) -> str:
-        return f"{self.url}/services/T/B/secret"
 
 
 @pytest.fixture
@@ -116,6 +95,12 @@ def test_a_dead_webhook_fails_nothing_and_its_url_is_not_told(tmp_path: Path) ->
 
     assert (done.exit_code, "note: Slack was not told" in done.stderr) == (0, True)
     assert "secret" not in done.output
+
+
+def test_without_a_channel_a_workflow_goes_on_and_says_so(tmp_path: Path) -> None:
+    done = notify(tmp_path, None, "--optional")
+
+    assert (done.exit_code, done.stderr) == (0, "note: nobody is told: ARTEMIS_SLACK_WEBHOOK is not set\n")
 
 
 @pytest.mark.parametrize(

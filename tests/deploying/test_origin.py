@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import commit, git
+from deployed_project import commit, git
 
 from workbench.deploying.origin import origin
 

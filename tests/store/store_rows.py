@@ -11,6 +11,7 @@ import psycopg
 from uuid6 import uuid7
 
 from chalicelib.rows import Record
+from chalicelib.store.alerts import alerts
 from chalicelib.store.challenger_tables import challenger_decisions, challenger_runs
 from chalicelib.store.tables import metadata
 
@@ -97,7 +98,7 @@ def ids(database: str | Path) -> set[str]:
     return set(found)
 
 
-TABLES = {*metadata.tables, challenger_decisions.name, challenger_runs.name, "alembic_version"}
+TABLES = {*metadata.tables, challenger_decisions.name, challenger_runs.name, alerts.name, "alembic_version"}
 
 
 def tables(database: Path) -> set[str]:

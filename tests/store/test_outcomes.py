@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +22,9 @@ from chalicelib.logs import Formatter
 from chalicelib.store import Store
 from chalicelib.store.ids import first_id
 from chalicelib.watching import distance, watch
+from tests.slacks import Slack
 
+ROOT = Path(__file__).parent.parent.parent
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 COUNTS = st.dictionaries(st.sampled_from(["approve", "review", "reject", "가"]), st.integers(1, 1000), min_size=1)
 
@@ -81,3 +87,22 @@ def test_the_distance_is_a_share_that_is_symmetric(one: dict[str, int], other: d
     assert found == pytest.approx(distance(other, one))
     assert distance(one, one) == 0
     assert distance({"a": 3}, {"b": 5}) == 1
+
+
+def test_a_scheduler_may_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the service's settings, on decisions of the stage; in a process of its own, as a scheduler has it."""
+    url = f"sqlite:///{tmp_path / 'watched.db'}"
+    store, now = Store(url), datetime.now(UTC)
+    for number in range(120):
+        about = {"use_case": "profile_photo_review", "stage": "local"}
+        store.save(whole(taken(now - timedelta(minutes=number), outcome="reject", **about), 0))
+        store.save(whole(taken(now - timedelta(days=3, minutes=number), outcome="approve", **about), 0))
+    store.close()
+
+    with Slack() as slack:
+        environment = {**os.environ, "ARTEMIS_DATABASE_URL": url, "ARTEMIS_SLACK_WEBHOOK": slack.hook}
+        command = [sys.executable, "-m", "workbench", "watch", "--format", "json"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert json.loads(done.stdout) == {"profile_photo_review": 1.0}, done.stderr
+    assert "100% of the last day's decisions" in slack.posted[0]["text"]

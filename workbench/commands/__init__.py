@@ -27,6 +27,7 @@ COMMANDS = {
     "labels": "workbench.commands.labels:labels",
     "replay": "workbench.commands.replay:replay",
     "challengers": "workbench.commands.challengers:challengers",
+    "watch": "workbench.commands.watch:watch",
     "db": "workbench.commands.db:db",
     "costs": "workbench.commands.costs:costs",
     "keys": "workbench.commands.keys:keys",

@@ -23,7 +23,8 @@ def notify(record: Path, language: str, optional: bool, dry_run: bool) -> None:
     then said here, with exit code 0, so that the deployment's own result stands. Exit code 2: the record or the
     webhook is none.
     """
-    from workbench.deploying import slack
+    from chalicelib import slack
+    from chalicelib.settings import SLACK_WEBHOOK, WEBHOOK
     from workbench.deploying.message import message
     from workbench.deploying.record import read
     from workbench.shipping.errors import CannotShip
@@ -33,12 +34,14 @@ def notify(record: Path, language: str, optional: bool, dry_run: bool) -> None:
         if dry_run:
             click.echo(json.dumps(rendered, indent=2, ensure_ascii=False))
             return
-        webhook = os.environ.get(slack.VARIABLE)
+        webhook = os.environ.get(SLACK_WEBHOOK)
         if not webhook and optional:
-            click.echo(f"note: nobody is told: {slack.VARIABLE} is not set", err=True)
+            click.echo(f"note: nobody is told: {SLACK_WEBHOOK} is not set", err=True)
             return
         if not webhook:
-            raise CannotShip(f"{slack.VARIABLE} is not set: it is the URL of an incoming webhook of the channel")
+            raise CannotShip(f"{SLACK_WEBHOOK} is not set: it is the URL of an incoming webhook of the channel")
+        if not WEBHOOK.fullmatch(webhook):
+            raise CannotShip(f"{SLACK_WEBHOOK} is no webhook of Slack's (https://hooks.slack.com/services/…)")
         refused = slack.post(webhook, rendered)
     except CannotShip as error:
         raise CannotRun(str(error)) from None

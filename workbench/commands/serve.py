@@ -89,12 +89,12 @@ def _emulating(project: Project) -> Iterator[Callable[[str], None]]:
 
 def _log(form: str | None) -> None:
     """In JSON, with a line for each decision, where people are not who reads it."""
-    from chalicelib import bootstrap
+    from chalicelib import bootstrap, reporting
     from chalicelib.settings import LOCAL
 
     settings = bootstrap.service().settings
     if form == "json" or (form is None and settings.stage != LOCAL):
-        bootstrap.log_as_json(settings)
+        reporting.log_as_json(settings)
         bootstrap.renew()
 
 
@@ -104,12 +104,12 @@ def _measuring(host: str, port: int | None) -> Iterator[Callable[[int], None] | 
     if port is None:
         yield None
         return
-    from chalicelib import bootstrap
+    from chalicelib import bootstrap, reporting
     from serving.metrics import measuring
 
     try:
         with measuring(host, port) as (observe, on_exit, taken):
-            bootstrap.OBSERVERS["metrics"] = observe
+            reporting.OBSERVERS["metrics"] = observe
             bootstrap.renew()
             click.echo(f"Prometheus' metrics are at http://{host}:{taken}/metrics")
             yield on_exit

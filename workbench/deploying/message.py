@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.slack import escaped
 from workbench.deploying.record import Change, Record
 
 SECTION, HEADER, FIELDS, MOST = 2900, 150, 10, 12  # characters, characters, fields, lines of one list
@@ -77,41 +78,41 @@ def message(record: Record, language: str) -> dict[str, Any]:
 
 
 def _facts(record: Record, words: dict[str, str]) -> Iterator[tuple[str, str]]:
-    yield words["stage"], _escaped(record.stage)
-    yield words["version"], f"`{_escaped(record.version)}`"
-    yield words["who"], _escaped(record.who)
-    yield words["commit"], f"`{_escaped(record.commit[:12])}` {_escaped(record.subject)}"
+    yield words["stage"], escaped(record.stage)
+    yield words["version"], f"`{escaped(record.version)}`"
+    yield words["who"], escaped(record.who)
+    yield words["commit"], f"`{escaped(record.commit[:12])}` {escaped(record.subject)}"
     if record.pull_request:
-        yield words["pull_request"], _escaped(record.pull_request)
+        yield words["pull_request"], escaped(record.pull_request)
     yield words["seconds"], f"{record.seconds:.0f} s"
 
 
 def _parts(record: Record, words: dict[str, str]) -> Iterator[tuple[str, str]]:
     if record.error:
-        yield words["error"], _escaped(record.error)[:SECTION]
-    yield words["use_cases"], _list([f"• {_escaped(name)}" for name in record.use_cases], words)
+        yield words["error"], escaped(record.error)[:SECTION]
+    yield words["use_cases"], _list([f"• {escaped(name)}" for name in record.use_cases], words)
     for key, changes in (("parameters", record.parameters), ("metrics", record.metrics)):
         if changes:
             yield words[key], _list([_change(one) for one in changes], words)
     if record.contracts:
-        yield words["contracts"], _list([f"• {_escaped(one)}" for one in record.contracts], words)
+        yield words["contracts"], _list([f"• {escaped(one)}" for one in record.contracts], words)
     if record.flips:
         yield words["flips"], _list([_flips(one, words) for one in record.flips], words)
     if record.rollback and record.status == "succeeded":
-        yield words["rollback"], f"`{_escaped(record.rollback)}`"
+        yield words["rollback"], f"`{escaped(record.rollback)}`"
 
 
 def _flips(one: Any, words: dict[str, str]) -> str:
     share = f"{one.flips / one.decisions:.1%}" if one.decisions else "–"
-    return f"• {_escaped(one.use_case)}: " + words["of"].format(flips=one.flips, decisions=one.decisions, share=share)
+    return f"• {escaped(one.use_case)}: " + words["of"].format(flips=one.flips, decisions=one.decisions, share=share)
 
 
 def _change(one: Change) -> str:
-    return f"• {_escaped(one.use_case)}.{_escaped(one.name)}: {_value(one.before)} → {_value(one.after)}"
+    return f"• {escaped(one.use_case)}.{escaped(one.name)}: {_value(one.before)} → {_value(one.after)}"
 
 
 def _value(value: Any) -> str:
-    return "–" if value is None else _escaped(json.dumps(value, ensure_ascii=False))[:100]
+    return "–" if value is None else escaped(json.dumps(value, ensure_ascii=False))[:100]
 
 
 def _list(lines: list[str], words: dict[str, str]) -> str:
@@ -136,8 +137,3 @@ def _plain(title: str, record: Record, words: dict[str, str], parts: list[tuple[
 
 def _text(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text}
-
-
-def _escaped(text: str) -> str:
-    """As Slack asks for: the three signs that begin its own marks."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

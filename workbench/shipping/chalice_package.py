@@ -19,6 +19,7 @@ from workbench.shipping.stage import REFERENCE, Deployed
 STAND_INS = {
     "ARTEMIS_DATABASE_URL": "postgresql://stand-in@stand-in.invalid/stand-in",
     "ARTEMIS_API_KEYS": json.dumps({"stand-in": {"sha256": "0" * 64, "use_cases": ["*"]}}),  # no key has this digest
+    "ARTEMIS_SLACK_WEBHOOK": "https://hooks.slack.com/services/stand-in",
     "ARTEMIS_SENTRY_DSN": "https://standin@stand-in.invalid/1",
     "ARTEMIS_ENCRYPTION_KEYS": "c3RhbmQtaW4tc3RhbmQtaW4tc3RhbmQtaW4tc3RhbmQ=",
 }

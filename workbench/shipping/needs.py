@@ -71,6 +71,8 @@ OPTIONAL = {
     "login": "store/login.py",
     "sentry": "sentry.py",
     "traces": "tracing.py",
+    "alerts": "alerts.py",
+    "slack": "slack.py",  # which alerts import
 }
 
 
@@ -82,6 +84,7 @@ def features(content: Mapping[str, Any], deployed: Deployed, sensitive: bool) ->
         "encryption": sensitive or "ARTEMIS_ENCRYPTION_KEYS" in deployed.environment,
         "login": "ARTEMIS_DATABASE_AUTH" in deployed.environment,
         "sentry": "ARTEMIS_SENTRY_DSN" in deployed.environment,
+        "alerts": "ARTEMIS_SLACK_WEBHOOK" in deployed.environment,
         "traces": "ARTEMIS_OTLP_ENDPOINT" in deployed.environment,
     }
     return {name for name, used in uses.items() if used}

@@ -28,6 +28,8 @@ VARIABLES: dict[str, str | None] = {
     "ARTEMIS_SENTRY_DSN": None,
     "ARTEMIS_SENTRY_TRACES": "0",
     "ARTEMIS_OTLP_ENDPOINT": None,
+    "ARTEMIS_SLACK_WEBHOOK": None,
+    "ARTEMIS_OUTCOME_SHIFT": str(settings.OUTCOME_SHIFT),
     "ARTEMIS_REVISION": None,
 }
 PLAIN = {
@@ -38,6 +40,7 @@ PLAIN = {
     "ARTEMIS_REVISION",
     "ARTEMIS_DATABASE_AUTH",
     "ARTEMIS_ENDPOINTS",
+    "ARTEMIS_OUTCOME_SHIFT",
 }
 DEPLOYED = ("lambda_memory_size", "lambda_timeout", "reserved_concurrency", "xray", "minimum_compression_size")
 SECRET = re.compile(r"SECRET|TOKEN|PASS|KEY|CREDENTIAL|DSN|WEBHOOK")

@@ -15,13 +15,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from chalicelib.settings import OUTCOME_SHIFT
 from workbench.shipping.errors import CannotShip
 
 CONFIG = ".chalice/config.json"
 REFERENCE = re.compile(r"\{\{resolve:(ssm|secretsmanager):[^{}\s]+\}\}")  # CloudFormation puts the value in its place
 GATEWAY_SECONDS = 29  # API Gateway waits no longer
 SPARE_SECONDS = 1  # what storing and answering need after the deadline
-SECRETS = ("ARTEMIS_DATABASE_URL", "ARTEMIS_ENCRYPTION_KEYS", "ARTEMIS_API_KEYS", "ARTEMIS_SENTRY_DSN")
+SECRETS = (
+    "ARTEMIS_DATABASE_URL",
+    "ARTEMIS_ENCRYPTION_KEYS",
+    "ARTEMIS_API_KEYS",
+    "ARTEMIS_SENTRY_DSN",
+    "ARTEMIS_SLACK_WEBHOOK",
+)
 
 
 class Alarms(BaseModel):
@@ -35,7 +42,7 @@ class Alarms(BaseModel):
     p99_ms: int = Field(default=5000, ge=1, description="the slowest hundredth of invocations, in milliseconds")
     degraded_rate: float = Field(default=0.05, gt=0, le=1, description="share of decisions that used a fallback")
     outcome_shift: float = Field(
-        default=0.15, gt=0, le=1, description="share of outcomes that differ from the weeks before"
+        default=OUTCOME_SHIFT, gt=0, le=1, description="share of outcomes that differ from the weeks before"
     )
 
 

@@ -52,7 +52,8 @@ GATEWAY_ERRORS = {
 def merged(deployed: Deployed) -> dict[str, Any]:
     """For ``chalice package --merge-template``, which merges mappings and replaces lists."""
     resources: dict[str, Any] = {API: {"Properties": _function(deployed)}}
-    variables = {"ARTEMIS_REVISION": {"Ref": "Revision"}, **deployed.environment}
+    shift = {"ARTEMIS_OUTCOME_SHIFT": str(deployed.options.alarms.outcome_shift)}
+    variables = {"ARTEMIS_REVISION": {"Ref": "Revision"}, **shift, **deployed.environment}
     for identity, name in FUNCTIONS.items():
         resources.setdefault(identity, {}).setdefault("Properties", {})["FunctionName"] = deployed.function(name)
         resources[identity]["Properties"]["LoggingConfig"] = {"LogGroup": {"Ref": f"{identity}Logs"}}

@@ -14,15 +14,16 @@ from slack_sdk.http_retry.builtin_handlers import (
 )
 from slack_sdk.webhook import WebhookClient
 
-from workbench.shipping.errors import CannotShip
-
-VARIABLE = "ARTEMIS_SLACK_WEBHOOK"
-WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/\S+|http://(127\.0\.0\.1|localhost):\d+/\S*")
 SECONDS, ATTEMPTS, PATIENCE = 5, 3, 30  # of one attempt; in all; that Slack may ask us to wait
+SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 class _RateLimit(RateLimitErrorRetryHandler):
-    """Waits as long as Slack asks, if that is not long: a deployment is waiting, too."""
+    """Waits as long as Slack asks, if that is not long: somebody is waiting, too."""
+
+    def __init__(self, attempts: int, patience: float) -> None:
+        super().__init__(max_retry_count=attempts - 1)
+        self._patience = patience
 
     def _can_retry(
         self,
@@ -36,18 +37,27 @@ class _RateLimit(RateLimitErrorRetryHandler):
             return False
         headers = response.headers if response else {}
         asked = [value for name, values in headers.items() if name.lower() == "retry-after" for value in values]
-        return all(value.isdigit() and int(value) <= PATIENCE for value in asked)
+        return all(value.isdigit() and int(value) <= self._patience for value in asked)
 
 
-def post(webhook: str, message: dict[str, Any]) -> str | None:
-    """Posts a message; gives why it was not taken, or None. Raises CannotShip for a URL that is no webhook."""
-    if not WEBHOOK.fullmatch(webhook):
-        raise CannotShip(f"{VARIABLE} is no webhook of Slack's (https://hooks.slack.com/services/…)")
-    again = [_RateLimit(max_retry_count=ATTEMPTS - 1), ServerErrorRetryHandler(max_retry_count=ATTEMPTS - 1)]
-    again.append(ConnectionErrorRetryHandler(max_retry_count=ATTEMPTS - 1))
+def post(webhook: str, message: dict[str, Any], attempts: int = ATTEMPTS, patience: float = PATIENCE) -> str | None:
+    """Posts a message (``text``, ``blocks``); gives why it was not taken, or None.
+
+    Args:
+        webhook: its URL; what is no webhook's is refused by the settings.
+        attempts: in all.
+        patience: seconds that Slack may ask us to wait.
+    """
+    again = [_RateLimit(attempts, patience), ServerErrorRetryHandler(max_retry_count=attempts - 1)]
+    again.append(ConnectionErrorRetryHandler(max_retry_count=attempts - 1))
     client = WebhookClient(webhook, timeout=SECONDS, retry_handlers=again)
     try:
         answer = client.send(text=message["text"], blocks=message["blocks"])
     except (OSError, SlackClientError) as error:
         return type(error).__name__  # its text may hold the URL, which is a secret
     return None if answer.status_code == 200 else f"Slack said {answer.status_code} {answer.body[:100]}"
+
+
+def escaped(text: str) -> str:
+    """As Slack asks for: the three signs that begin its own marks."""
+    return re.sub("[&<>]", lambda found: SIGNS[found[0]], text)
