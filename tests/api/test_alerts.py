@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from api_lambda import status_on_lambda
 from api_server import Server, environment, serving
 from api_trouble import SECRET
 
@@ -176,22 +177,6 @@ def test_lambda_is_kept_until_it_is_told_but_not_for_long(store: Store) -> None:
         flush(5)
 
 
-LAMBDA = """
-import json, os, sys
-import app
-
-class Context:
-    function_name, aws_request_id, invoked_function_arn = "artemis-local-api", "r-1", "arn:aws:lambda:x:1:function:y"
-    function_version = log_group_name = log_stream_name = "1"
-    def get_remaining_time_in_millis(self):
-        return 20_000
-
-print(json.dumps(app.app(json.load(sys.stdin), Context())["statusCode"]))
-sys.stdout.flush()
-os._exit(0)  # Lambda freezes the process as soon as it has answered
-"""
-
-
 def test_on_lambda_the_channel_has_heard_it_before_the_answer(
     served_project: Path, slack: Slack, tmp_path: Path
 ) -> None:
@@ -199,18 +184,11 @@ def test_on_lambda_the_channel_has_heard_it_before_the_answer(
     body = json.dumps({"user_id": PERSON, "mode": "logic-raises"})
     headers = {"Content-Type": "application/json"}
     event = gateway_event("POST", path.replace("{name}", "trouble"), headers, body, path, names)
-    own = {"ARTEMIS_SLACK_WEBHOOK": slack.hook, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}
-    variables = environment(ARTEMIS_DATABASE_URL=f"sqlite:///{tmp_path / 'x.db'}", **own)
-    done = subprocess.run(
-        [sys.executable, "-c", LAMBDA],
-        cwd=served_project,
-        env=variables,
-        input=json.dumps(event),
-        capture_output=True,
-        text=True,
-    )
+    url = f"sqlite:///{tmp_path / 'x.db'}"
 
-    assert done.stdout.splitlines()[-1] == "500", done.stderr
+    status = status_on_lambda(served_project, event, ARTEMIS_SLACK_WEBHOOK=slack.hook, ARTEMIS_DATABASE_URL=url)
+
+    assert status == 500
     assert len(slack.posted) == 1
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_server import Server, environment, serving
+from api_lambda import status_on_lambda
+from api_server import Server, serving
 from api_trouble import SECRET
 
 from chalicelib.errors import SettingsError
@@ -90,38 +89,18 @@ def test_nothing_that_was_asked_is_sent(reporting: Server, reports: Sentry) -> N
         assert text not in sent, text
 
 
-LAMBDA = """
-import json, sys
-import app
-
-class Context:
-    function_name, aws_request_id, invoked_function_arn = "artemis-local-api", "r-1", "arn:aws:lambda:x:1:function:y"
-    function_version = log_group_name = log_stream_name = "1"
-    def get_remaining_time_in_millis(self):
-        return 20_000
-
-print(json.dumps(app.app(json.load(sys.stdin), Context())["statusCode"]))
-os_exit = __import__("os")._exit
-sys.stdout.flush()
-os_exit(0)  # Lambda freezes the process as soon as it has answered
-"""
-
-
 def test_on_lambda_everything_is_sent_before_the_answer(served_project: Path, tmp_path: Path) -> None:
     path = "/v1/use-cases/{name}/decisions"
     body = json.dumps({"user_id": PERSON, "mode": "logic-raises"})
     asked, names = path.replace("{name}", "trouble"), {"name": "trouble"}
     event = gateway_event("POST", asked, {"Content-Type": "application/json"}, body, path, names)
     with Sentry() as reports:
-        own = {"ARTEMIS_SENTRY_DSN": reports.dsn, "ARTEMIS_SENTRY_TRACES": "1", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}
-        variables = environment(ARTEMIS_DATABASE_URL=f"sqlite:///{tmp_path / 'x.db'}", **own)
-        command = [sys.executable, "-c", LAMBDA]
-        done = subprocess.run(
-            command, cwd=served_project, env=variables, input=json.dumps(event), capture_output=True, text=True
-        )
+        own = {"ARTEMIS_SENTRY_DSN": reports.dsn, "ARTEMIS_SENTRY_TRACES": "1"}
+        url = f"sqlite:///{tmp_path / 'x.db'}"
+        status = status_on_lambda(served_project, event, ARTEMIS_DATABASE_URL=url, **own)
         events, transactions = reports.items("event"), reports.items("transaction")
 
-    assert done.stdout.splitlines()[-1] == "500", done.stderr
+    assert status == 500
     assert [one["transaction"] for one in (*events, *transactions)] == ["POST /v1/use-cases/{name}/decisions"] * 2
     assert PERSON not in "".join(reports.raw)
 
