@@ -24,13 +24,19 @@ def handler(event, context):
 """
 
 
-def small(folder: Path, ready: int = 200, what: str = "first", allowed: str = "sns:Publish") -> Packed:
-    """A package. ``ready``: what /ready answers; ``what`` tells it from others; ``allowed``: its role's action."""
+def small(
+    folder: Path, ready: int = 200, what: str = "first", allowed: str = "sns:Publish", unknown: int = 401
+) -> Packed:
+    """A package.
+
+    ``ready``: what /ready answers; ``what`` tells it from others; ``allowed``: its role's action; ``unknown``: what it
+    answers to whom it does not know, which is everybody.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     answers = {
         "/health": (200, json.dumps({"version": __version__})),
         "/ready": (ready, "the store is away" if ready >= 500 else what),
-        "/v1/use-cases": (401, "{}"),
+        "/v1/use-cases": (unknown, "{}"),
     }
     with zipfile.ZipFile(folder / "deployment.zip", "w") as archive:
         archive.writestr(zipfile.ZipInfo("main.py"), HANDLER % answers)

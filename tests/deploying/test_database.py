@@ -74,7 +74,7 @@ def test_it_is_brought_forward_before_the_code_comes(
 
     told = deployed("--database", old_database).output
 
-    assert "schema 3, to be brought forward: 0004 What challengers would have decided." in told
+    assert "schema 3, to be brought forward: 0004 What challengers would have decided; 0005" in told
     assert seen[0] == "0005" and live() == "1"
 
 

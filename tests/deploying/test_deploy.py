@@ -25,7 +25,11 @@ def test_a_stage_is_created_with_all_it_needs_and_answers(
 
     told = deployed().output
 
-    assert "live       nothing" in told and "GET /v1/use-cases with a key" in told and "version 1 is live" in told
+    assert (
+        "live       nothing" in told
+        and "POST /v1/use-cases/profile-photo-review/decisions" in told
+        and "version 1 is live" in told
+    )
     functions = {one["FunctionName"]: one for one in boto3.client("lambda").list_functions()["Functions"]}
     assert set(functions) == {"artemis-staging-api", "artemis-staging-watch"}
     api = functions["artemis-staging-api"]

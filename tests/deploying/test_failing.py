@@ -98,6 +98,20 @@ def test_a_version_that_crashes_is_told_with_its_log(cloud: Cloud, project: Proj
     assert "price_list" in done.output and "/aws/lambda/artemis-staging-api" in done.output
 
 
+def test_one_that_asks_for_no_key_or_knows_no_key_gets_no_request(
+    cloud: Cloud, project: Project, next_package: Next, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next_package(unknown=200)
+    assert "GET /v1/use-cases: 200 instead of 401" in deploy().output
+    next_package()
+    monkeypatch.setenv("ARTEMIS_SMOKE_KEY", "a-key-that-is-not-known")
+
+    done = deploy()
+
+    assert done.exit_code == 1 and "GET /v1/use-cases with a key: 401 instead of 200" in done.output
+    assert "a-key-that-is-not-known" not in done.output
+
+
 @pytest.mark.parametrize("fails", ["PutObject", "PublishVersion", "second UpdateStack"])
 def test_whatever_fails_in_the_middle_is_done_by_the_next_deployment(
     cloud: Cloud, project: Project, next_package: Next, monkeypatch: pytest.MonkeyPatch, fails: str

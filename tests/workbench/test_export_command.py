@@ -18,6 +18,7 @@ from uuid6 import uuid7
 
 from chalicelib.rows import Record
 from chalicelib.store import Store
+from chalicelib.store.schema import SCHEMA_VERSION
 from chalicelib.store.tables import label_samples, labels
 from workbench.commands.export import export
 
@@ -258,7 +259,7 @@ def test_a_database_that_is_not_migrated_is_told(local: Decided) -> None:
         connection.exec_driver_sql("UPDATE schema_version SET version = 2")
     result = run()
     assert result.exit_code == 2
-    assert "the database has schema 2, and this version needs 4: run `artemis db upgrade`" in told(result)
+    assert f"schema 2, and this version needs {SCHEMA_VERSION}: run `artemis db upgrade`" in told(result)
 
 
 def test_lines_are_utf_8_whatever_the_terminal_and_a_closed_pipe_is_no_traceback(local: Decided) -> None:

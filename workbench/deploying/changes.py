@@ -41,15 +41,15 @@ def changes(
     old: State, new: State, parameters: tuple[Parameters, Parameters], metrics: tuple[Parameters, Parameters]
 ) -> Changes:
     """Before and after: notebooks and stage files, parameters in force, metrics."""
-    was, now = parameters
-    both = was.keys() & now.keys()  # those of a use case that is new are no changes
-    moved = _differing({name: was[name] for name in both}, {name: now[name] for name in both})
-    return Changes(compare(old, new), list(moved), list(_differing(*metrics)))
+    (was, now), (measured, measures) = parameters, metrics
+    moved = _differing(was, {name: now[name] for name in was.keys() & now.keys()})  # of a new use case all are new
+    return Changes(compare(old, new), list(moved), list(_differing(measured, measures)))
 
 
 def _differing(before: Parameters, after: Parameters) -> Iterator[Change]:
-    for use_case in sorted(before.keys() | after.keys()):
-        yield from _of(use_case, before.get(use_case, {}), after.get(use_case, {}))
+    """Of the use cases that there are after."""
+    for use_case in sorted(after):
+        yield from _of(use_case, before.get(use_case, {}), after[use_case])
 
 
 def _of(use_case: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:

@@ -29,6 +29,7 @@ class Kept(BaseModel):
         template: the key of its template; its code is named in it.
         sources: the key of its notebooks and stage file.
         store_schema: that its software needs.
+        versions: use case -> its version.
         parameters: use case -> name -> value in force.
         metrics: use case -> name -> value, of the validation of this very version.
     """
@@ -44,6 +45,7 @@ class Kept(BaseModel):
     template: str
     sources: str
     store_schema: int
+    versions: dict[str, str]
     parameters: Parameters
     metrics: Parameters
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
@@ -123,10 +125,17 @@ def versions_of(manifest: Manifest, stage: str) -> dict[str, str]:
     return {name: entry["versions"][stage] for name, entry in manifest.use_cases.items()}
 
 
-def metrics_of(project: Project, stage: str, versions: Mapping[str, str]) -> tuple[Parameters, list[str]]:
-    """Use case -> the metrics of its last validation on the stage, and those that were not validated as they are."""
+def metrics_of(
+    project: Project, stage: str, versions: Mapping[str, str], was: Kept | None
+) -> tuple[Parameters, list[str]]:
+    """Use case -> the metrics of its last validation on the stage, and those that were not validated as they are.
+
+    ``was``: what is live; what it knows of the same versions still holds.
+    """
     found: Parameters = {}
     for name, version in versions.items():
+        if was is not None and was.versions.get(name) == version and name in was.metrics:
+            found[name] = was.metrics[name]
         try:
             report = json.loads((project.root / "reports" / stage / f"{name}.metrics.json").read_bytes())
         except (OSError, ValueError):

@@ -10,7 +10,7 @@ from workbench.deploying import database
 from workbench.deploying.changes import Changes, changes
 from workbench.deploying.database import Migration
 from workbench.deploying.flips import flips
-from workbench.deploying.kept import Kept, metrics_of, packed, parameters_of, sources_of, versions_of
+from workbench.deploying.kept import Kept, Parameters, metrics_of, packed, parameters_of, sources_of, versions_of
 from workbench.deploying.origin import Origin, origin
 from workbench.deploying.record import Flips, Record
 from workbench.deploying.target import Target
@@ -65,7 +65,7 @@ def plan(target: Target, url: str | None, with_replay: bool = True) -> Plan:
     live = target.live(target.stack.usable())
     was = target.kept(live)
     served, parameters = versions_of(manifest, target.stage), parameters_of(manifest, target.stage)
-    metrics, unvalidated = metrics_of(target.project, target.stage, served)
+    metrics, unvalidated = metrics_of(target.project, target.stage, served, was)
     old, new = target.versions.sources(was), sources_of(target.project, target.stage)
     found = changes(old, new, (was.parameters if was else {}, parameters), (was.metrics if was else {}, metrics))
     migration = database.look(url, was.store_schema if was else None) if url else None
@@ -78,7 +78,7 @@ def plan(target: Target, url: str | None, with_replay: bool = True) -> Plan:
     here = origin(target.project.root, os.environ)
     if here.is_changed:
         notes.append(f"the working tree has changes that are not in commit {here.commit[:12]}")
-    kept = _kept(made, live, here, (parameters, metrics))
+    kept = _kept(made, live, here, served, (parameters, metrics))
     return Plan(target, here, made, live, was, kept, packed(new), served, found, migration, flipped, notes)
 
 
@@ -90,7 +90,9 @@ def _flips(target: Target, url: str | None, use_cases: list[str]) -> tuple[list[
     return flips(target.project, replayed, target.stage, use_cases)
 
 
-def _kept(made: Packed, live: str | None, here: Origin, values: tuple[dict[str, dict[str, object]], ...]) -> Kept:
+def _kept(
+    made: Packed, live: str | None, here: Origin, served: dict[str, str], values: tuple[Parameters, Parameters]
+) -> Kept:
     from chalicelib.store.schema import SCHEMA_VERSION
 
     parameters, metrics = values
@@ -104,6 +106,7 @@ def _kept(made: Packed, live: str | None, here: Origin, values: tuple[dict[str, 
         template="",
         sources="",
         store_schema=SCHEMA_VERSION,
+        versions=served,
         parameters=parameters,
         metrics=metrics,
     )

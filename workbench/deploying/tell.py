@@ -22,7 +22,11 @@ def plan_text(plan: Plan) -> str:
     lines = [*_place(plan.target), f"  live       {_version(plan.live, plan.was)}"]
     lines += [f"  new        {plan.origin.revision[:12]} {plan.origin.subject}"]
     lines += [f"  code       {zipped / 1e6:.1f} MB zipped (at most 50), sha256 {plan.packed.digest[:12]}"]
-    lines += [f"  database   {_database(plan.migration)}", "", _difference(plan.changes.difference), ""]
+    lines += [f"  database   {_database(plan.migration)}", ""]
+    if plan.was is None:
+        lines += [f"All of it is new: {', '.join(plan.changes.use_cases)}", ""]
+    else:
+        lines += [_difference(plan.changes.difference), ""]
     lines += _listed("Parameters on this stage", map(_change, plan.changes.parameters))
     lines += _listed("Validation", map(_change, plan.changes.metrics))
     lines += _listed("Past decisions that would be others", map(_flips, plan.flips))
@@ -56,8 +60,10 @@ def _database(migration: Migration | None) -> str:
         return "left to somebody else (--no-migrate)"
     if not migration.steps:
         return f"{migration.shown}: up to date"
-    steps = "; ".join(f"{step.revision} {step.what}" for step in migration.steps)
-    return f"{migration.shown}: schema {(migration.before or 'none').lstrip('0')}, to be brought forward: {steps}"
+    if migration.before is None:
+        return f"{migration.shown}: schema {migration.steps[-1].revision.lstrip('0')} is made"
+    steps = "; ".join(f"{step.revision} {step.what.partition('.')[0]}" for step in migration.steps)
+    return f"{migration.shown}: schema {migration.before.lstrip('0')}, to be brought forward: {steps}"
 
 
 def _difference(difference: Any) -> str:
