@@ -176,6 +176,47 @@ def test_a_stack_that_cannot_be_changed_now_is_left_alone(
     assert done.exit_code == 2 and said in done.output
 
 
+def test_a_plan_that_was_overtaken_is_not_carried_out(
+    cloud: Cloud, project: Project, next_package: Next, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed()
+    next_package(what="slow")
+
+    def ask(question: str, yes: bool) -> None:
+        with monkeypatch.context() as patch:  # while somebody thinks about it, another deploys
+            patch.setattr("workbench.commands.deploy._ask", lambda *_: None)
+            next_package(what="fast")
+            deployed()
+
+    monkeypatch.setattr("workbench.commands.deploy._ask", ask)
+
+    done = deploy()
+
+    assert done.exit_code == 1
+    assert "meanwhile somebody else deployed: version 2 is live, the plan is for version 1" in done.output
+    assert live() == "2"
+
+
+def test_one_that_is_overtaken_while_it_is_tried_leaves_the_other_alone(
+    cloud: Cloud, project: Project, next_package: Next, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed()
+    next_package(what="slow", allowed="sqs:SendMessage")
+
+    def try_out(*_: Any) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("workbench.deploying.target.Target.try_out", lambda *_: None)
+            next_package(what="fast")
+            deployed()
+
+    monkeypatch.setattr("workbench.deploying.target.Target.try_out", try_out)
+
+    done = deploy()
+
+    assert done.exit_code == 1 and "version 3 is live, the plan is for version 1" in done.output
+    assert (live(), actions()) == ("3", ["sns:Publish"])
+
+
 def test_somebody_elses_bucket_is_not_written_to(cloud: Cloud, project: Project) -> None:
     cloud.foreign.add(f"artemis-deployments-{ACCOUNT}-{REGION}")
 

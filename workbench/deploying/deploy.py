@@ -6,9 +6,6 @@ stack that could not be changed is as it was. A deployment that broke off is sim
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from workbench.deploying import database, records
 from workbench.deploying.kept import Kept
 from workbench.deploying.plan import Plan
@@ -24,26 +21,16 @@ def deploy(plan: Plan, url: str | None) -> Record:
     ``url``: the database to bring forward; None: somebody else does.
     """
     made: list[str] = []
-    return recorded(plan, made, lambda: _deploy(plan, url, made))
 
+    def record(seconds: float, error: str | None) -> Record:
+        return plan.record(seconds, made[-1] if made else records.NOT_MADE, error)
 
-def recorded(plan: Plan, made: list[str], work: Callable[[], None]) -> Record:
-    """``made``: the version, once there is one."""
-    began, error = time.monotonic(), "it was interrupted"
-    try:
-        work()
-        error = ""
-    except CannotShip as failure:
-        error = str(failure)
-    finally:
-        version = made[-1] if made else records.NOT_MADE
-        record = plan.record(time.monotonic() - began, version, error or None)
-        records.keep(plan.target, record)
-    return record
+    return records.recorded(plan.target, lambda: _deploy(plan, url, made), record)
 
 
 def _deploy(plan: Plan, url: str | None, made: list[str]) -> None:
     target = plan.target
+    _refuse_another(plan)
     if url is not None and plan.migration is not None and plan.migration.steps:
         target.tell(f"bringing {plan.migration.shown} forward")
         database.bring(url)
@@ -57,10 +44,25 @@ def _deploy(plan: Plan, url: str | None, made: list[str]) -> None:
         made.append(version)
         target.try_out(version, plan.served)
         target.versions.write(kept.model_copy(update={"version": version, "before": _before(plan, version)}))
+        _refuse_another(plan)
         target.tell(f"sending requests to version {version}")
         target.bring(kept.template, kept.revision, version)
+    except Overtaken:
+        raise  # the stack is somebody else's by now
     except CannotShip as failure:
         raise _put_back(target, plan.was, failure) from None
+
+
+class Overtaken(CannotShip):
+    """Somebody else deployed since the plan was made."""
+
+
+def _refuse_another(plan: Plan) -> None:
+    """What is live is what the plan was made for. Raises Overtaken."""
+    live = plan.target.live(plan.target.stack.usable())
+    if live != plan.live:
+        found, known = _named(live), _named(plan.live)
+        raise Overtaken(f"meanwhile somebody else deployed: {found} is live, the plan is for {known}: run this again")
 
 
 def _upload(plan: Plan) -> Kept:

@@ -60,15 +60,15 @@ def plan(target: Target, url: str | None, with_replay: bool = True) -> Plan:
 
     ``url``: the database; None: somebody else brings it forward. Raises CannotShip, SettingsError.
     """
-    target.tell("packaging")
-    made, manifest = package(target.project, target.stage), Manifest.read(target.project.generated)
     live = target.live(target.stack.usable())
     was = target.kept(live)
+    migration = database.look(url, was.store_schema if was else None) if url else None
+    target.tell("packaging")
+    made, manifest = package(target.project, target.stage), Manifest.read(target.project.generated)
     served, parameters = versions_of(manifest, target.stage), parameters_of(manifest, target.stage)
     metrics, unvalidated = metrics_of(target.project, target.stage, served, was)
     old, new = target.versions.sources(was), sources_of(target.project, target.stage)
     found = changes(old, new, (was.parameters if was else {}, parameters), (was.metrics if was else {}, metrics))
-    migration = database.look(url, was.store_schema if was else None) if url else None
     changed = [name for name in found.use_cases if name in served and was is not None]
     flipped, notes = _flips(target, url, changed) if with_replay else ([], ["past decisions were not replayed"])
     if live and was is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +28,27 @@ def refused(project: Project, stage: str, why: str) -> None:
     _write(project, Record(stage=stage, status="failed", version=NOT_MADE, error=why, **here))
 
 
-def keep(target: Target, record: Record) -> None:
+def recorded(target: Target, work: Callable[[], None], record: Callable[[float, str | None], Record]) -> Record:
+    """Does the work, and keeps the record of it, whatever becomes of it.
+
+    ``record``: makes it of the seconds that it took and of why it failed. What is no CannotShip is raised again.
+    """
+    began, error = time.monotonic(), "it was interrupted"
+    try:
+        work()
+        error = ""
+    except CannotShip as failure:
+        error = str(failure)
+    except Exception as failure:
+        error = f"a bug: {type(failure).__name__}"
+        raise
+    finally:
+        made = record(time.monotonic() - began, error or None)
+        _keep(target, made)
+    return made
+
+
+def _keep(target: Target, record: Record) -> None:
     """Writes it. That the bucket is out of reach is said, and nobody's failure: the deployment's own result stands."""
     path, text = _write(target.project, record)
     try:

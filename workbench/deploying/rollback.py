@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
+from functools import partial
 
 from workbench.deploying import records
 from workbench.deploying.changes import Changes, changes
@@ -49,19 +49,15 @@ def way(target: Target, to: str | None) -> Way:
 
 def rollback(way: Way, with_test: bool = True) -> Record:
     """Goes it; the record says how it went. ``with_test``: the version is tried before it gets requests."""
-    began, error, target = time.monotonic(), "it was interrupted", way.target
-    try:
+    target = way.target
+
+    def go() -> None:
         if with_test:
             target.try_out(way.there.version, None)
         target.tell(f"sending requests to version {way.there.version}, and bringing the stack back to it")
         target.bring(way.there.template, way.there.revision, way.there.version)
-        error = ""
-    except CannotShip as failure:
-        error = str(failure)
-    finally:
-        record = _record(way, time.monotonic() - began, error or None)
-        records.keep(target, record)
-    return record
+
+    return records.recorded(target, go, partial(_record, way))
 
 
 def _record(way: Way, seconds: float, error: str | None) -> Record:

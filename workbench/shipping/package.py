@@ -12,6 +12,7 @@ from typing import Any
 
 from chalicelib.manifest import Manifest
 from chalicelib.settings import LOCAL, deadline_of
+from workbench.build import build
 from workbench.project import Project
 from workbench.shipping import archive, chalice_package, needs, policies, policy, template
 from workbench.shipping.environments import environment, run
@@ -110,6 +111,7 @@ class Plan:
         if stage == LOCAL:
             raise CannotShip("the stage local is for laptops: it serves without keys, by models that do not fit Lambda")
         deployed, manifest = read(project.root, stage), Manifest.read(project.generated)
+        _check_built(project)
         if stage not in manifest.stages:
             raise CannotShip(f"there is no usecases/stages/{stage}.yaml, or it was not built: run `artemis build`")
         content = manifest.stages[stage]
@@ -138,6 +140,14 @@ class Plan:
         """Where Chalice runs: the stage's Python, with the stage's packages, since Chalice imports the app."""
         pinned = [f"chalice=={metadata.version('chalice')}", *(f"{name}=={one}" for name, one in self.locked.items())]
         return environment(self.project.root, self.python, pinned, f"package-{self.deployed.python}")
+
+
+def _check_built(project: Project) -> None:
+    """What ships is what notebooks and stage files say."""
+    report = build(project, check=True)
+    if report.failed or report.changes:
+        stale = [f"{name}: {what}" for name, what in report.changes.items()]
+        raise CannotShip("what was built is not what usecases/ says: run `artemis build`", *stale[:10])
 
 
 def _check_policy(project: Project, deployed: Deployed, content: dict[str, Any]) -> None:
