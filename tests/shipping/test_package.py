@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from workbench.deploying.function import gateway_event
 from workbench.project import Project
 from workbench.shipping import archive
 from workbench.shipping.errors import CannotShip
-from workbench.shipping.package import Packed, package
+from workbench.shipping.package import Packed, Plan, package
 from workbench.shipping.trim import trim
 
 ROOT = Path(__file__).parent.parent.parent
@@ -182,3 +183,20 @@ def test_other_services_descriptions_are_trimmed(tmp_path: Path) -> None:
     assert trim(folder, {"s3"}) == 5
     assert (folder / kept).is_file() and (folder / "botocore/data/endpoints.json").is_file()
     assert not (folder / "botocore/data/ec2").exists()
+
+
+def test_what_was_changed_and_not_built_does_not_ship(tmp_path: Path) -> None:
+    for name in ("usecases", "chalicelib", ".chalice"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "data", "samples"))
+    for name in ("app.py", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    assert Plan.of(Project(tmp_path), "staging").locked
+    notebook = tmp_path / "usecases" / "profile_photo_review.ipynb"
+    text = notebook.read_text("utf-8")
+    notebook.write_text(text.replace("] = 0.80  # nudity score", "] = 0.70  # nudity score"), "utf-8")
+    assert notebook.read_text("utf-8") != text
+
+    with pytest.raises(CannotShip) as refused:
+        Plan.of(Project(tmp_path), "staging")
+
+    assert "run `artemis build`" in str(refused.value) and "profile_photo_review" in str(refused.value)
