@@ -185,18 +185,42 @@ def test_other_services_descriptions_are_trimmed(tmp_path: Path) -> None:
     assert not (folder / "botocore/data/ec2").exists()
 
 
-def test_what_was_changed_and_not_built_does_not_ship(tmp_path: Path) -> None:
+@pytest.fixture
+def copied(tmp_path: Path) -> Project:
+    """The project's copy, of what packaging reads."""
     for name in ("usecases", "chalicelib", ".chalice"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "data", "samples"))
     for name in ("app.py", "requirements.txt"):
         shutil.copy(ROOT / name, tmp_path)
-    assert Plan.of(Project(tmp_path), "staging").locked
-    notebook = tmp_path / "usecases" / "profile_photo_review.ipynb"
+    return Project(tmp_path)
+
+
+def test_what_was_changed_and_not_built_does_not_ship(copied: Project) -> None:
+    assert Plan.of(copied, "staging").locked
+    notebook = copied.notebooks / "profile_photo_review.ipynb"
     text = notebook.read_text("utf-8")
     notebook.write_text(text.replace("] = 0.80  # nudity score", "] = 0.70  # nudity score"), "utf-8")
     assert notebook.read_text("utf-8") != text
 
     with pytest.raises(CannotShip) as refused:
-        Plan.of(Project(tmp_path), "staging")
+        Plan.of(copied, "staging")
 
     assert "run `artemis build`" in str(refused.value) and "profile_photo_review" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "brings"),
+    [
+        ("ARTEMIS_SLACK_WEBHOOK", "{{resolve:ssm:/artemis/staging/slack}}", "slack-sdk"),
+        ("ARTEMIS_SENTRY_DSN", "{{resolve:ssm:/artemis/staging/sentry}}", "sentry-sdk"),
+        ("ARTEMIS_OTLP_ENDPOINT", "https://collector.example/v1/traces", "opentelemetry-sdk"),
+    ],
+)
+def test_who_is_told_ships_where_somebody_is(copied: Project, variable: str, value: str, brings: str) -> None:
+    assert brings not in Plan.of(copied, "staging").locked
+    path = copied.root / ".chalice" / "config.json"
+    config = json.loads(path.read_text("utf-8"))
+    config["stages"]["staging"]["environment_variables"][variable] = value
+    path.write_text(json.dumps(config), "utf-8")
+
+    assert brings in Plan.of(copied, "staging").locked
