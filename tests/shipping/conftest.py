@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,3 +38,13 @@ def api(unzipped: Path, variables: dict[str, str]) -> Iterator[RuntimeApi]:
     """The package under awslambdaric."""
     with running(ROOT, unzipped, "3.13", variables) as started:
         yield started
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Project:
+    """The project's copy, of what packaging reads."""
+    for name in ("usecases", "chalicelib", ".chalice"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "data", "samples"))
+    for name in ("app.py", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    return Project(tmp_path)

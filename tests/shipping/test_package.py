@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -183,16 +182,6 @@ def test_other_services_descriptions_are_trimmed(tmp_path: Path) -> None:
     assert trim(folder, {"s3"}) == 5
     assert (folder / kept).is_file() and (folder / "botocore/data/endpoints.json").is_file()
     assert not (folder / "botocore/data/ec2").exists()
-
-
-@pytest.fixture
-def copied(tmp_path: Path) -> Project:
-    """The project's copy, of what packaging reads."""
-    for name in ("usecases", "chalicelib", ".chalice"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "data", "samples"))
-    for name in ("app.py", "requirements.txt"):
-        shutil.copy(ROOT / name, tmp_path)
-    return Project(tmp_path)
 
 
 def test_what_was_changed_and_not_built_does_not_ship(copied: Project) -> None:

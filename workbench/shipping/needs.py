@@ -173,12 +173,13 @@ def _files(distribution: str) -> frozenset[str]:
 
 @cache
 def _imported(path: Path) -> tuple[str, ...]:
+    """Dotted names; of ``from a import b`` it is a.b, for a may be a package that several distributions share."""
     names = []
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module]
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
     return tuple(names)
 
 
@@ -191,7 +192,8 @@ def _with_what_they_import(files: set[Path], library: Path) -> Iterator[Path]:
             continue
         seen.add(path)
         yield path
-        own = [name.split(".", 1)[1].replace(".", "/") for name in _imported(path) if name.startswith("chalicelib.")]
+        own = [name.split(".")[1:] for name in _imported(path) if name.startswith("chalicelib.")]
+        places = [library.joinpath(*parts[:count]) for parts in own for count in range(1, len(parts) + 1)]
         waiting += [
-            file for name in own for file in (library / f"{name}.py", library / name / "__init__.py") if file.is_file()
+            file for place in places for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()
         ]

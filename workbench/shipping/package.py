@@ -28,6 +28,18 @@ SERVICES = {
     "buckets": "s3",
     "login": "secretsmanager",
 }
+# Imports dotted names, of which the last part may be something in a module.
+IMPORT = """\
+import importlib, sys
+sys.path.insert(0, sys.argv[1])
+for name in sys.argv[2:]:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        module, _, part = name.rpartition(".")
+        if error.name != name or not hasattr(importlib.import_module(module), part):
+            raise
+"""
 REGION = "us-east-1"  # Chalice wants to know one; nothing in the package depends on it
 
 
@@ -161,8 +173,7 @@ def _check_policy(project: Project, deployed: Deployed, content: dict[str, Any])
 
 def _import_all(plan: Plan, files: Path) -> None:
     """Everything that the stage's code imports is there and fits together, asked of the runtime's own Python."""
-    code = "import sys; sys.path.insert(0, sys.argv[1])\nfor name in sys.argv[2:]: __import__(name)"
-    command = [str(plan.python), "-I", "-S", "-B", "-c", code, str(files), "chalice.app", *sorted(plan.names)]
+    command = [str(plan.python), "-I", "-S", "-B", "-c", IMPORT, str(files), "chalice.app", *sorted(plan.names)]
     done = run(command)
     if done.returncode:
         raise CannotShip(
