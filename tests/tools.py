@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pickle
 import sys
 import zipfile
 from collections.abc import Callable
@@ -38,8 +41,16 @@ def needs_runtime() -> None:
 
 @pytest.fixture(scope="session")
 def packed(needs_runtime: None, tmp_path_factory: pytest.TempPathFactory) -> Packed:
-    """The staging stage, packaged."""
-    return package(Project(ROOT), "staging", tmp_path_factory.mktemp("package"))
+    """The staging stage, packaged: once for all workers, since it takes half a minute."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with open(shared / "package.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = shared / "packed.pickle"
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(package(Project(ROOT), "staging", shared / "package")))
+    made: Packed = pickle.loads(kept.read_bytes())
+    return made
 
 
 @pytest.fixture(scope="session")
