@@ -39,7 +39,7 @@ def deploy(
     """Deploy a stage to AWS: package it, show the plan, ask, and do it.
 
     The database is brought forward first. The new code comes beside what is live and is tried there (with
-    ARTEMIS_SMOKE_KEY, a client's key, also what it serves that client); only then requests reach it. Fails it,
+    ARTEMIS_SMOKE_KEY, a client's key, also what it serves that client); only then requests reach it. If it fails,
     everything but the database is put back. May be run again at any time. Credentials and region are those of the AWS
     command line. The record for `artemis notify` is .artemis/deployments/STAGE.json.
 
