@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-import chalicelib.store.alerts
+import chalicelib.store.alert_tables
 import chalicelib.store.challenger_tables  # noqa: F401  (they belong to the metadata)
 from chalicelib.store.tables import metadata
 from workbench.retention.partitions import PARTITIONED

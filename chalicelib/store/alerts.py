@@ -1,27 +1,16 @@
-"""What people were alerted of: of many processes that see the same, one tells them, and then nobody for a while.
-
-No request needs it, so its table is declared when somebody has to be told.
-"""
+"""What people were alerted of: of many processes that see the same, one tells them, and then nobody for a while."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, ColumnElement, String, Table, bindparam, delete, text, update
+from sqlalchemy import ColumnElement, bindparam, delete, text, update
 
+from chalicelib.store.alert_tables import alerts
 from chalicelib.store.database import Database
-from chalicelib.store.tables import UtcDateTime, metadata
+from chalicelib.store.tables import UtcDateTime
 
 FORGOTTEN = timedelta(days=30)  # older ones are deleted when a new one comes
-
-alerts = Table(
-    "alerts",
-    metadata,
-    Column("stage", String(50), primary_key=True),
-    Column("kind", String(20), primary_key=True),
-    Column("about", String(64), primary_key=True),  # a digest of what it is about
-    Column("told_at", UtcDateTime, nullable=False),
-)
 
 
 class Alerts:

@@ -34,7 +34,7 @@ def prepare(engine: Engine) -> None:
 
 def create(connection: Connection) -> None:
     """The whole schema in an empty database, stamped as if Alembic had made it."""
-    import chalicelib.store.alerts  # which belong to the metadata then
+    import chalicelib.store.alert_tables  # which belong to the metadata then
     import chalicelib.store.challenger_tables  # noqa: F401
 
     metadata.create_all(connection)

@@ -11,7 +11,7 @@ import psycopg
 from uuid6 import uuid7
 
 from chalicelib.rows import Record
-from chalicelib.store.alerts import alerts
+from chalicelib.store.alert_tables import alerts
 from chalicelib.store.challenger_tables import challenger_decisions, challenger_runs
 from chalicelib.store.tables import metadata
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 
 from chalicelib.store import Store
-from chalicelib.store.alerts import alerts
+from chalicelib.store.alert_tables import alerts
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
