@@ -12,8 +12,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from queue import Empty, Full, Queue
-from threading import Condition, Thread
+from queue import Full, Queue
+from threading import Lock, Thread
 from time import monotonic
 from traceback import extract_tb
 from typing import Any
@@ -56,8 +56,7 @@ class Alerts:
         self._post, self._stage, self._store = post, stage, store
         self._waiting: Queue[Alert] = Queue(WAITING)
         self._quiet: dict[tuple[str, str], float] = {}
-        self._idle, self._left = Condition(), 0
-        self._thread: Thread | None = None
+        self._starting, self._thread = Lock(), Thread()
 
     def tell(self, alert: Alert) -> None:
         """Returns at once. What was told lately is not told again."""
@@ -66,34 +65,29 @@ class Alerts:
             return
         self._quiet[key] = monotonic() + LOST_SECONDS
         try:
-            with self._idle:
-                self._waiting.put_nowait(alert)
-                self._left += 1
+            self._waiting.put_nowait(alert)
         except Full:
             log.warning("an alert is dropped, %s others wait: %s", WAITING, alert.text)
             return
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = Thread(target=self._run, name="alerts", daemon=True)
-            self._thread.start()
+        with self._starting:
+            if not self._thread.is_alive():  # the first time, and in a process that was forked
+                self._thread = Thread(target=self._run, name="alerts", daemon=True)
+                self._thread.start()
 
     def flush(self, seconds: float) -> None:
         """Waits until all is told, or until then."""
-        with self._idle:
-            self._idle.wait_for(lambda: self._left == 0, seconds)
+        done = self._waiting.all_tasks_done
+        with done:
+            done.wait_for(lambda: self._waiting.unfinished_tasks == 0, seconds)
 
     def _run(self) -> None:
         while True:
-            try:
-                alert = self._waiting.get(timeout=1.0)
-            except Empty:
-                return
+            alert = self._waiting.get()
             try:
                 self._claim_and_post(alert)
             except Exception:
                 log.warning("an alert could not be told: %s", alert.text, exc_info=True)
-            with self._idle:
-                self._left -= 1
-                self._idle.notify_all()
+            self._waiting.task_done()
 
     def _claim_and_post(self, alert: Alert) -> None:
         if not self._claim(alert):

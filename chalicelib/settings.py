@@ -113,8 +113,7 @@ def load(
             "ARTEMIS_OTLP_ENDPOINT: give an https URL without user and query; http is for this machine only"
         )
     webhook, shift = environment.get(SLACK_WEBHOOK), _outcome_shift(environment, problems)
-    if webhook and not WEBHOOK.fullmatch(webhook):
-        problems.append(f"{SLACK_WEBHOOK} is no webhook of Slack's (https://hooks.slack.com/services/…)")
+    problems += webhook_problems(webhook) if webhook else []
     try:
         urls = endpoints(environment, providers)
     except SettingsError as error:
@@ -229,6 +228,12 @@ def _sentry(environment: Mapping[str, str], problems: list[str]) -> Sentry | Non
         problems.append(f"ARTEMIS_SENTRY_TRACES={share}: give a share of requests from 0 to 1")
         return None
     return Sentry(dsn, float(share)) if dsn else None
+
+
+def webhook_problems(url: str) -> list[str]:
+    """Why a URL is no webhook of Slack's; it is a secret, and not repeated."""
+    is_one = WEBHOOK.fullmatch(url) is not None
+    return [] if is_one else [f"{SLACK_WEBHOOK} is no webhook of Slack's (https://hooks.slack.com/services/…)"]
 
 
 def _outcome_shift(environment: Mapping[str, str], problems: list[str]) -> float:

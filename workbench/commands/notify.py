@@ -24,7 +24,7 @@ def notify(record: Path, language: str, optional: bool, dry_run: bool) -> None:
     webhook is none.
     """
     from chalicelib import slack
-    from chalicelib.settings import SLACK_WEBHOOK, WEBHOOK
+    from chalicelib.settings import SLACK_WEBHOOK, webhook_problems
     from workbench.deploying.message import message
     from workbench.deploying.record import read
     from workbench.shipping.errors import CannotShip
@@ -40,8 +40,8 @@ def notify(record: Path, language: str, optional: bool, dry_run: bool) -> None:
             return
         if not webhook:
             raise CannotShip(f"{SLACK_WEBHOOK} is not set: it is the URL of an incoming webhook of the channel")
-        if not WEBHOOK.fullmatch(webhook):
-            raise CannotShip(f"{SLACK_WEBHOOK} is no webhook of Slack's (https://hooks.slack.com/services/…)")
+        if problems := webhook_problems(webhook):
+            raise CannotShip(*problems)
         refused = slack.post(webhook, rendered)
     except CannotShip as error:
         raise CannotRun(str(error)) from None

@@ -21,7 +21,6 @@ class Bucket:
 
     def __init__(self, account: Account, name: str) -> None:
         self.name, self.region, self._s3 = name, account.region, account.client("s3")
-        self._account = account
         self._mine = {"Bucket": name, "ExpectedBucketOwner": account.number}
 
     def prepare(self) -> None:

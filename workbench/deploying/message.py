@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.slack import escaped
-from workbench.deploying.record import Change, Record
+from workbench.deploying.record import Change, Flips, Record
 
 SECTION, HEADER, FIELDS, MOST = 2900, 150, 10, 12  # characters, characters, fields, lines of one list
 WORDS = {
@@ -102,9 +102,9 @@ def _parts(record: Record, words: dict[str, str]) -> Iterator[tuple[str, str]]:
         yield words["rollback"], f"`{escaped(record.rollback)}`"
 
 
-def _flips(one: Any, words: dict[str, str]) -> str:
-    share = f"{one.flips / one.decisions:.1%}" if one.decisions else "–"
-    return f"• {escaped(one.use_case)}: " + words["of"].format(flips=one.flips, decisions=one.decisions, share=share)
+def _flips(one: Flips, words: dict[str, str]) -> str:
+    said = words["of"].format(flips=one.flips, decisions=one.decisions, share=one.share)
+    return f"• {escaped(one.use_case)}: {said}"
 
 
 def _change(one: Change) -> str:

@@ -30,6 +30,11 @@ class Flips(BaseModel):
     flips: int
     decisions: int
 
+    @property
+    def share(self) -> str:
+        """In percent, as people read it."""
+        return f"{self.flips / self.decisions:.1%}" if self.decisions else "–"
+
 
 class Record(BaseModel):
     """One deployment. Times are in seconds; ``error``: why it failed, in one sentence."""

@@ -23,7 +23,6 @@ class State:
 
     status: str
     parameters: dict[str, str]
-    outputs: dict[str, str]
 
 
 class Stack:
@@ -46,8 +45,7 @@ class Stack:
         if found["StackStatus"] == "DELETE_COMPLETE":
             return None
         parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", ())}
-        outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
-        return State(found["StackStatus"], parameters, outputs)
+        return State(found["StackStatus"], parameters)
 
     def usable(self) -> State | None:
         """Its state, once it can be brought to a template. Raises CannotShip with what to do where it cannot."""

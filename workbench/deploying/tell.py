@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
+from workbench.deploying.changes import Changes
 from workbench.deploying.database import Migration
 from workbench.deploying.plan import Plan
 from workbench.deploying.record import Change, Flips
@@ -27,8 +28,7 @@ def plan_text(plan: Plan) -> str:
         lines += [f"All of it is new: {', '.join(plan.changes.use_cases)}", ""]
     else:
         lines += [_difference(plan.changes.difference), ""]
-    lines += _listed("Parameters on this stage", map(_change, plan.changes.parameters))
-    lines += _listed("Validation", map(_change, plan.changes.metrics))
+    lines += _moved(plan.changes)
     lines += _listed("Past decisions that would be others", map(_flips, plan.flips))
     lines += _listed("Destructive", plan.migration.destructive if plan.migration else [])
     return "\n".join([*lines, *_listed("Notes", plan.notes)]).rstrip()
@@ -38,9 +38,7 @@ def way_text(way: Way) -> str:
     """What `artemis rollback` would do."""
     lines = [*_place(way.target), f"  live       {_version(way.live, way.here)}"]
     lines += [f"  back to    {_version(way.there.version, way.there)}", "", _difference(way.changes.difference), ""]
-    lines += _listed("Parameters on this stage", map(_change, way.changes.parameters))
-    lines += _listed("Validation", map(_change, way.changes.metrics))
-    return "\n".join(lines).rstrip()
+    return "\n".join([*lines, *_moved(way.changes)]).rstrip()
 
 
 def _place(target: Target) -> Iterator[str]:
@@ -76,6 +74,11 @@ def _difference(difference: Any) -> str:
     return out.getvalue().rstrip()
 
 
+def _moved(found: Changes) -> list[str]:
+    parameters = _listed("Parameters on this stage", map(_change, found.parameters))
+    return [*parameters, *_listed("Validation", map(_change, found.metrics))]
+
+
 def _listed(title: str, lines: Any) -> list[str]:
     found = [f"  {line}" for line in lines]
     return [title, *found, ""] if found else []
@@ -89,5 +92,4 @@ def _change(one: Change) -> str:
 
 
 def _flips(one: Flips) -> str:
-    share = f" ({one.flips / one.decisions:.1%})" if one.decisions else ""
-    return f"{one.use_case}: {one.flips:,} of {one.decisions:,}{share}"
+    return f"{one.use_case}: {one.flips:,} of {one.decisions:,} ({one.share})"
